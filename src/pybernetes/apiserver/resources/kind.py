@@ -1,0 +1,88 @@
+"""What a file under `resources/<group>/` says about its kind: everything in which kinds differ, as data and pure functions.
+
+Endpoints (one verb per file) ask a `Kind` and know nothing of Pods or Services. Upstream calls this the strategy.
+All functions work in place on fresh objects; none does I/O. What a kind leaves out is the generic behaviour below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from pybernetes.api import fields, names, scheme
+
+T = TypeVar("T")
+Cell = str | int | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of `kubectl get`; priority 1 shows with `-o wide` only. `format="name"` marks the object's name."""
+
+    name: str
+    type: str = "string"
+    format: str = ""
+    description: str = ""
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """How a kind maps to autoscaling/v1 Scale."""
+
+    replicas: Callable[[Any], int]
+    set_replicas: Callable[[Any, int], None]
+    status_replicas: Callable[[Any], int]
+    selector: Callable[[Any], str]
+
+
+def _nothing(*_: Any) -> None:
+    return None
+
+
+def _no_errors(*_: Any) -> list[fields.FieldError]:
+    return []
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind(Generic[T]):
+    """One served resource.
+
+    - `default(obj)`: upstream's SetDefaults, run on what a client sends, and on what is read from an older store.
+    - `prepare_create(obj)`, `prepare_update(new, old)`: drop or carry over what the writer may not set. `status` is
+      cleared on create and kept from the old object on update by the endpoints, where `has_status`.
+    - `prepare_status(new, old)`: for a write of the status subresource; the endpoints have already carried spec,
+      metadata labels excepted, from the old object.
+    - `validate(obj)`, `validate_update(new, old)`, `validate_status(new, old)`: field errors with upstream's words.
+      Object metadata (name, namespace, labels, annotations, owner references, immutability) is checked by the
+      endpoints with `check_name`; `validate_update` need not call `validate`: the endpoints call both.
+    - `spec_of(obj)`: what bumps `metadata.generation` when it changes; None: the kind has no generation.
+    - `row(obj, now)`: the cells of `columns`, from epoch seconds `now`.
+    - `selectable(obj)`: values of the field labels listed in `field_labels`, beside metadata.name and .namespace.
+    - `warnings(obj)`: texts for `Warning` headers on create and update.
+    """
+
+    resource: scheme.Resource
+    default: Callable[[T], None] = _nothing
+    prepare_create: Callable[[T], None] = _nothing
+    prepare_update: Callable[[T, T], None] = _nothing
+    prepare_status: Callable[[T, T], None] = _nothing
+    validate: Callable[[T], list[fields.FieldError]] = _no_errors
+    validate_update: Callable[[T, T], list[fields.FieldError]] = _no_errors
+    validate_status: Callable[[T, T], list[fields.FieldError]] = _no_errors
+    check_name: Callable[[str], Sequence[str]] = names.dns_subdomain
+    has_status: bool = False
+    spec_of: Callable[[T], Any] | None = None
+    create_on_update: bool = False
+    columns: Sequence[Column] = field(default=())
+    row: Callable[[T, float], Sequence[Cell]] | None = None
+    field_labels: Sequence[str] = ()
+    selectable: Callable[[T], Mapping[str, str]] | None = None
+    warnings: Callable[[T], Sequence[str]] = lambda _: ()
+    scale: Scale | None = None
+    graceful: bool = False
+
+
+NAME = Column("Name", format="name")
+AGE = Column("Age")

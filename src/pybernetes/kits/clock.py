@@ -1,0 +1,143 @@
+"""Time, injected: the only module that reads a clock or sleeps.
+
+Every component takes a `Clock`, so that a whole cluster can run in virtual time: `VirtualClock.advance("24h")` fires
+a day's timers in order, in milliseconds. (trio's `MockClock` and `looptime` are prior art; they replace the event
+loop's clock, which uvloop does not allow and which would also freeze sockets.)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Protocol
+
+
+class Timer(Protocol):
+    """A scheduled callback."""
+
+    def cancel(self) -> None: ...
+
+
+class Clock(Protocol):
+    """Wall-clock time, monotonic time, and waiting."""
+
+    def time(self) -> float:
+        """Seconds since the Unix epoch."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds from an arbitrary start, never going back."""
+        ...
+
+    async def sleep(self, seconds: float) -> None: ...
+
+    def call_later(self, seconds: float, callback: Callable[[], None]) -> Timer: ...
+
+    def timeout(self, seconds: float | None) -> AbstractAsyncContextManager[None]:
+        """Cancel the body after that many seconds and raise TimeoutError; None waits for ever."""
+        ...
+
+
+class SystemClock:
+    """The machine's time."""
+
+    def time(self) -> float:
+        return time.time()
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    def call_later(self, seconds: float, callback: Callable[[], None]) -> Timer:
+        return asyncio.get_running_loop().call_later(seconds, callback)
+
+    @asynccontextmanager
+    async def timeout(self, seconds: float | None) -> AsyncIterator[None]:
+        async with asyncio.timeout(seconds):
+            yield
+
+
+class VirtualClock:
+    """Time that passes only when told to.
+
+    `advance` fires due timers in order of time, and lets the event loop run until nothing is ready after each, so
+    that what a timer sets in motion happens at that timer's time.
+    """
+
+    def __init__(self, start: float = 1_700_000_000.0) -> None:
+        self._now = start
+        self._start = start
+        self._order = itertools.count()
+        self._timers: list[tuple[float, int, _VirtualTimer]] = []
+
+    def time(self) -> float:
+        return self._now
+
+    def monotonic(self) -> float:
+        return self._now - self._start
+
+    async def sleep(self, seconds: float) -> None:
+        if seconds <= 0:
+            await asyncio.sleep(0)
+            return
+        done = asyncio.get_running_loop().create_future()
+        timer = self.call_later(seconds, lambda: done.cancelled() or done.set_result(None))
+        try:
+            await done
+        finally:
+            timer.cancel()
+
+    def call_later(self, seconds: float, callback: Callable[[], object]) -> Timer:
+        timer = _VirtualTimer(callback)
+        heapq.heappush(self._timers, (self._now + max(seconds, 0.0), next(self._order), timer))
+        return timer
+
+    @asynccontextmanager
+    async def timeout(self, seconds: float | None) -> AsyncIterator[None]:
+        async with asyncio.timeout(None) as scope:
+            loop = asyncio.get_running_loop()
+            timer = None if seconds is None else self.call_later(seconds, lambda: scope.reschedule(loop.time()))
+            try:
+                yield
+            finally:
+                if timer is not None:
+                    timer.cancel()
+
+    async def advance(self, seconds: float) -> None:
+        """Let that much time pass, firing what falls due on the way."""
+        end = self._now + seconds
+        await settle()
+        while self._timers and self._timers[0][0] <= end:
+            due, _, timer = heapq.heappop(self._timers)
+            if timer.callback is None:
+                continue
+            self._now = max(self._now, due)
+            timer.fire()
+            await settle()
+        self._now = end
+
+
+class _VirtualTimer:
+    __slots__ = ("callback",)
+
+    def __init__(self, callback: Callable[[], object]) -> None:
+        self.callback: Callable[[], object] | None = callback
+
+    def cancel(self) -> None:
+        self.callback = None
+
+    def fire(self) -> None:
+        if self.callback is not None:
+            self.callback()
+
+
+async def settle(rounds: int = 50) -> None:
+    """Give every ready task its turns; a chain of awaits advances one link per round."""
+    for _ in range(rounds):
+        await asyncio.sleep(0)
