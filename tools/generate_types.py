@@ -90,15 +90,15 @@ class Generator:
 
     def field(self, type_name: str, name: str, schema: dict[str, Any], module: str, gvk: dict[str, str] | None) -> str:
         annotation = self.annotation(schema, module)
-        alias = f'name="{name}"' if keyword.iskeyword(name) or not name.isidentifier() else ""
-        python_name = name.lstrip("$").replace("-", "_") + ("_" if keyword.iskeyword(name) else "")
+        reserved = keyword.iskeyword(name) or name in SCALAR_DEFAULTS
+        alias = f'name="{name}"' if reserved or not name.isidentifier() else ""
+        python_name = name.lstrip("$").replace("-", "_") + ("_" if reserved else "")
         kept = name in self.kept.get(type_name, ())
         if gvk and name in ("apiVersion", "kind"):
             value = gvk["kind"] if name == "kind" else "/".join(filter(None, (gvk["group"], gvk["version"])))
             return f'    {python_name}: str = field(default_factory=lambda: "{value}")'
-        if annotation == "Any" or name in self.pointers.get(type_name, ()) or annotation in ("str",) and (
-            schema.get("$ref", "").endswith("Time")
-        ):
+        is_time = schema.get("$ref", "").endswith("Time")
+        if annotation == "Any" or is_time or name in self.pointers.get(type_name, ()):
             optional = annotation if annotation == "Any" else f"{annotation} | None"
             default = f"field(default=None, {alias})" if alias else "None"
             return f"    {python_name}: {optional} = {default}"
@@ -111,7 +111,8 @@ class Generator:
         elif annotation in SCALAR_DEFAULTS:
             if not kept:
                 default = SCALAR_DEFAULTS[annotation]
-                return f"    {python_name}: {annotation} = " + (f"field(default={default}, {alias})" if alias else default)
+                value = f"field(default={default}, {alias})" if alias else default
+                return f"    {python_name}: {annotation} = {value}"
             factory = {"Int32": "int", "int | str": "int"}.get(annotation, annotation)
         else:
             factory = annotation
@@ -208,12 +209,15 @@ class Generator:
             if type_name is None:
                 # Options and other kinds shared by all groups carry many GVKs or none; they are found by kind alone.
                 type_name = next((t for (_, _, k), t in sorted(by_gvk.items()) if k == kind), "")
-            rows.append((group, version, resource, kind, singular, scope == "ns", verbs, short, categories, own, type_name))
+            namespaced = scope == "ns"
+            rows.append(
+                (group, version, resource, kind, singular, namespaced, verbs, short, categories, own, type_name)
+            )
         body = "\n".join(f"    {row!r}," for row in rows)
         return (
             HEADER
-            + "# (group, version, resource, kind, singular, namespaced, verbs, short names, categories, the kind's own\n"
-            + "#  group/version where it differs, type), in discovery order\n"
+            + "# (group, version, resource, kind, singular, namespaced, verbs, short names, categories,\n"
+            + "#  the kind's own group/version where it differs, type), in discovery order\n"
             + "# fmt: off\n"
             + "ROWS: list[tuple[str, str, str, str, str, bool, str, str, str, str, str]] = [\n"
             + body

@@ -51,7 +51,8 @@ def encode(obj: Any) -> bytes:
 def decode(kind: type[T], data: bytes | bytearray | memoryview) -> T:
     """JSON bytes as an object of that type. Raises DecodeError."""
     try:
-        return typing.cast("T", _decoder(kind).decode(data))
+        decoder = _decoder(typing.cast("Any", kind))
+        return typing.cast("T", decoder.decode(data))
     except msgspec.ValidationError:
         return from_tree(kind, decode_tree(data))
     except msgspec.DecodeError as error:

@@ -47,9 +47,7 @@ def error(
         details = meta_v1.StatusDetails(
             name=name, group=group, kind=kind, uid=uid, retryAfterSeconds=retry_after, causes=causes
         )
-    return StatusError(
-        meta_v1.Status(status="Failure", message=message, reason=reason, code=code, details=details)
-    )
+    return StatusError(meta_v1.Status(status="Failure", message=message, reason=reason, code=code, details=details))
 
 
 def _qualified(group: str, resource: str) -> str:
@@ -108,7 +106,7 @@ def forbidden(group: str, resource: str, name: str, why: str) -> StatusError:
 
 
 def method_not_supported(group: str, resource: str, verb: str) -> StatusError:
-    message = f"{verb} is not supported on resources of kind \"{_qualified(group, resource)}\""
+    message = f'{verb} is not supported on resources of kind "{_qualified(group, resource)}"'
     return error(405, "MethodNotAllowed", message, group=group, kind=resource)
 
 
@@ -126,9 +124,7 @@ def too_large(message: str) -> StatusError:
 
 
 def unsupported_media_type(offered: Iterable[str]) -> StatusError:
-    message = (
-        "the body of the request was in an unknown format - accepted media types include: " + ", ".join(offered)
-    )
+    message = "the body of the request was in an unknown format - accepted media types include: " + ", ".join(offered)
     return error(415, "UnsupportedMediaType", message)
 
 

@@ -153,9 +153,7 @@ class Client:
             gracePeriodSeconds=grace, propagationPolicy=propagation, preconditions=preconditions
         )
         await self.transport.send(
-            transports.Call(
-                method="DELETE", path=resource.path(namespace, name), body=options, returns=dict
-            )
+            transports.Call(method="DELETE", path=resource.path(namespace, name), body=options, returns=dict)
         )
 
     async def delete_collection(self, target: Any, namespace: str = "", *, labels: str = "", fields: str = "") -> None:
@@ -179,7 +177,9 @@ class Client:
         answered: T = await self.transport.send(call)
         return answered
 
-    async def raw(self, path: str, *, method: str = "GET", query: dict[str, str] | None = None, body: Any = None) -> Any:
+    async def raw(
+        self, path: str, *, method: str = "GET", query: dict[str, str] | None = None, body: Any = None
+    ) -> Any:
         """Any path: discovery documents, `/healthz`; the answer as a tree, or text."""
         call = transports.Call(method=method, path=path, query=query or {}, body=body, returns=Any)
         return await self.transport.send(call)

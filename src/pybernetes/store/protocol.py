@@ -28,11 +28,10 @@ class Page(NamedTuple):
 
 
 class Change(NamedTuple):
-    """One write. `value` is None for a deletion; `previous` is None for a creation."""
+    """One write. `value` is None for a deletion; a creation is one whose `created` is its own revision."""
 
     key: str
     value: bytes | None
-    previous: bytes | None
     revision: int
     created: int
 

@@ -53,9 +53,7 @@ class MutatingAdmissionPolicy(Type):
     apiVersion: str = field(default_factory=lambda: "admissionregistration.k8s.io/v1")
     kind: str = field(default_factory=lambda: "MutatingAdmissionPolicy")
     metadata: meta_v1.ObjectMeta = field(default_factory=meta_v1.ObjectMeta)
-    spec: MutatingAdmissionPolicySpec = field(
-        default_factory=MutatingAdmissionPolicySpec
-    )
+    spec: MutatingAdmissionPolicySpec = field(default_factory=MutatingAdmissionPolicySpec)
 
 
 class MutatingAdmissionPolicyBindingSpec(Type):
@@ -68,9 +66,7 @@ class MutatingAdmissionPolicyBinding(Type):
     apiVersion: str = field(default_factory=lambda: "admissionregistration.k8s.io/v1")
     kind: str = field(default_factory=lambda: "MutatingAdmissionPolicyBinding")
     metadata: meta_v1.ObjectMeta = field(default_factory=meta_v1.ObjectMeta)
-    spec: MutatingAdmissionPolicyBindingSpec = field(
-        default_factory=MutatingAdmissionPolicyBindingSpec
-    )
+    spec: MutatingAdmissionPolicyBindingSpec = field(default_factory=MutatingAdmissionPolicyBindingSpec)
 
 
 class MutatingAdmissionPolicyBindingList(Type):
@@ -188,12 +184,8 @@ class ValidatingAdmissionPolicy(Type):
     apiVersion: str = field(default_factory=lambda: "admissionregistration.k8s.io/v1")
     kind: str = field(default_factory=lambda: "ValidatingAdmissionPolicy")
     metadata: meta_v1.ObjectMeta = field(default_factory=meta_v1.ObjectMeta)
-    spec: ValidatingAdmissionPolicySpec = field(
-        default_factory=ValidatingAdmissionPolicySpec
-    )
-    status: ValidatingAdmissionPolicyStatus = field(
-        default_factory=ValidatingAdmissionPolicyStatus
-    )
+    spec: ValidatingAdmissionPolicySpec = field(default_factory=ValidatingAdmissionPolicySpec)
+    status: ValidatingAdmissionPolicyStatus = field(default_factory=ValidatingAdmissionPolicyStatus)
 
 
 class ValidatingAdmissionPolicyBindingSpec(Type):
@@ -207,9 +199,7 @@ class ValidatingAdmissionPolicyBinding(Type):
     apiVersion: str = field(default_factory=lambda: "admissionregistration.k8s.io/v1")
     kind: str = field(default_factory=lambda: "ValidatingAdmissionPolicyBinding")
     metadata: meta_v1.ObjectMeta = field(default_factory=meta_v1.ObjectMeta)
-    spec: ValidatingAdmissionPolicyBindingSpec = field(
-        default_factory=ValidatingAdmissionPolicyBindingSpec
-    )
+    spec: ValidatingAdmissionPolicyBindingSpec = field(default_factory=ValidatingAdmissionPolicyBindingSpec)
 
 
 class ValidatingAdmissionPolicyBindingList(Type):

@@ -40,14 +40,10 @@ class MutatingAdmissionPolicySpec(Type):
 
 
 class MutatingAdmissionPolicy(Type):
-    apiVersion: str = field(
-        default_factory=lambda: "admissionregistration.k8s.io/v1alpha1"
-    )
+    apiVersion: str = field(default_factory=lambda: "admissionregistration.k8s.io/v1alpha1")
     kind: str = field(default_factory=lambda: "MutatingAdmissionPolicy")
     metadata: meta_v1.ObjectMeta = field(default_factory=meta_v1.ObjectMeta)
-    spec: MutatingAdmissionPolicySpec = field(
-        default_factory=MutatingAdmissionPolicySpec
-    )
+    spec: MutatingAdmissionPolicySpec = field(default_factory=MutatingAdmissionPolicySpec)
 
 
 class MutatingAdmissionPolicyBindingSpec(Type):
@@ -57,29 +53,21 @@ class MutatingAdmissionPolicyBindingSpec(Type):
 
 
 class MutatingAdmissionPolicyBinding(Type):
-    apiVersion: str = field(
-        default_factory=lambda: "admissionregistration.k8s.io/v1alpha1"
-    )
+    apiVersion: str = field(default_factory=lambda: "admissionregistration.k8s.io/v1alpha1")
     kind: str = field(default_factory=lambda: "MutatingAdmissionPolicyBinding")
     metadata: meta_v1.ObjectMeta = field(default_factory=meta_v1.ObjectMeta)
-    spec: MutatingAdmissionPolicyBindingSpec = field(
-        default_factory=MutatingAdmissionPolicyBindingSpec
-    )
+    spec: MutatingAdmissionPolicyBindingSpec = field(default_factory=MutatingAdmissionPolicyBindingSpec)
 
 
 class MutatingAdmissionPolicyBindingList(Type):
-    apiVersion: str = field(
-        default_factory=lambda: "admissionregistration.k8s.io/v1alpha1"
-    )
+    apiVersion: str = field(default_factory=lambda: "admissionregistration.k8s.io/v1alpha1")
     kind: str = field(default_factory=lambda: "MutatingAdmissionPolicyBindingList")
     metadata: meta_v1.ListMeta = field(default_factory=meta_v1.ListMeta)
     items: list[MutatingAdmissionPolicyBinding] = field(default_factory=written_list)
 
 
 class MutatingAdmissionPolicyList(Type):
-    apiVersion: str = field(
-        default_factory=lambda: "admissionregistration.k8s.io/v1alpha1"
-    )
+    apiVersion: str = field(default_factory=lambda: "admissionregistration.k8s.io/v1alpha1")
     kind: str = field(default_factory=lambda: "MutatingAdmissionPolicyList")
     metadata: meta_v1.ListMeta = field(default_factory=meta_v1.ListMeta)
     items: list[MutatingAdmissionPolicy] = field(default_factory=written_list)

@@ -36,23 +36,15 @@ class CustomResourceDefinitionNames(Type):
 class CustomResourceDefinitionSpec(Type):
     conversion: CustomResourceConversion | None = None
     group: str = field(default_factory=str)
-    names: CustomResourceDefinitionNames = field(
-        default_factory=CustomResourceDefinitionNames
-    )
+    names: CustomResourceDefinitionNames = field(default_factory=CustomResourceDefinitionNames)
     preserveUnknownFields: bool = False
     scope: str = field(default_factory=str)
-    versions: list[CustomResourceDefinitionVersion] = field(
-        default_factory=written_list
-    )
+    versions: list[CustomResourceDefinitionVersion] = field(default_factory=written_list)
 
 
 class CustomResourceDefinitionStatus(Type):
-    acceptedNames: CustomResourceDefinitionNames = field(
-        default_factory=CustomResourceDefinitionNames
-    )
-    conditions: list[CustomResourceDefinitionCondition] = field(
-        default_factory=written_list
-    )
+    acceptedNames: CustomResourceDefinitionNames = field(default_factory=CustomResourceDefinitionNames)
+    conditions: list[CustomResourceDefinitionCondition] = field(default_factory=written_list)
     observedGeneration: int = 0
     storedVersions: list[str] = field(default_factory=written_list)
 
@@ -61,12 +53,8 @@ class CustomResourceDefinition(Type):
     apiVersion: str = field(default_factory=lambda: "apiextensions.k8s.io/v1")
     kind: str = field(default_factory=lambda: "CustomResourceDefinition")
     metadata: meta_v1.ObjectMeta = field(default_factory=meta_v1.ObjectMeta)
-    spec: CustomResourceDefinitionSpec = field(
-        default_factory=CustomResourceDefinitionSpec
-    )
-    status: CustomResourceDefinitionStatus = field(
-        default_factory=CustomResourceDefinitionStatus
-    )
+    spec: CustomResourceDefinitionSpec = field(default_factory=CustomResourceDefinitionSpec)
+    status: CustomResourceDefinitionStatus = field(default_factory=CustomResourceDefinitionStatus)
 
 
 class CustomResourceDefinitionCondition(Type):
@@ -159,27 +147,13 @@ class JSONSchemaProps(Type):
     title: str = ""
     type: str = ""
     uniqueItems: bool = False
-    x_kubernetes_embedded_resource: bool = field(
-        default=False, name="x-kubernetes-embedded-resource"
-    )
-    x_kubernetes_int_or_string: bool = field(
-        default=False, name="x-kubernetes-int-or-string"
-    )
-    x_kubernetes_list_map_keys: list[str] = field(
-        default_factory=list, name="x-kubernetes-list-map-keys"
-    )
-    x_kubernetes_list_type: str | None = field(
-        default=None, name="x-kubernetes-list-type"
-    )
-    x_kubernetes_map_type: str | None = field(
-        default=None, name="x-kubernetes-map-type"
-    )
-    x_kubernetes_preserve_unknown_fields: bool | None = field(
-        default=None, name="x-kubernetes-preserve-unknown-fields"
-    )
-    x_kubernetes_validations: list[ValidationRule] = field(
-        default_factory=list, name="x-kubernetes-validations"
-    )
+    x_kubernetes_embedded_resource: bool = field(default=False, name="x-kubernetes-embedded-resource")
+    x_kubernetes_int_or_string: bool = field(default=False, name="x-kubernetes-int-or-string")
+    x_kubernetes_list_map_keys: list[str] = field(default_factory=list, name="x-kubernetes-list-map-keys")
+    x_kubernetes_list_type: str | None = field(default=None, name="x-kubernetes-list-type")
+    x_kubernetes_map_type: str | None = field(default=None, name="x-kubernetes-map-type")
+    x_kubernetes_preserve_unknown_fields: bool | None = field(default=None, name="x-kubernetes-preserve-unknown-fields")
+    x_kubernetes_validations: list[ValidationRule] = field(default_factory=list, name="x-kubernetes-validations")
 
 
 class SelectableField(Type):

@@ -26,9 +26,7 @@ class StorageVersionStatus(Type):
 
 
 class StorageVersion(Type):
-    apiVersion: str = field(
-        default_factory=lambda: "internal.apiserver.k8s.io/v1alpha1"
-    )
+    apiVersion: str = field(default_factory=lambda: "internal.apiserver.k8s.io/v1alpha1")
     kind: str = field(default_factory=lambda: "StorageVersion")
     metadata: meta_v1.ObjectMeta = field(default_factory=meta_v1.ObjectMeta)
     spec: StorageVersionSpec = field(default_factory=StorageVersionSpec)
@@ -45,9 +43,7 @@ class StorageVersionCondition(Type):
 
 
 class StorageVersionList(Type):
-    apiVersion: str = field(
-        default_factory=lambda: "internal.apiserver.k8s.io/v1alpha1"
-    )
+    apiVersion: str = field(default_factory=lambda: "internal.apiserver.k8s.io/v1alpha1")
     kind: str = field(default_factory=lambda: "StorageVersionList")
     metadata: meta_v1.ListMeta = field(default_factory=meta_v1.ListMeta)
     items: list[StorageVersion] = field(default_factory=written_list)

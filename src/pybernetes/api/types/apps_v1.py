@@ -35,9 +35,7 @@ class DaemonSetSpec(Type):
     revisionHistoryLimit: Int32 | None = None
     selector: meta_v1.LabelSelector | None = None
     template: core_v1.PodTemplateSpec = field(default_factory=core_v1.PodTemplateSpec)
-    updateStrategy: DaemonSetUpdateStrategy = field(
-        default_factory=DaemonSetUpdateStrategy
-    )
+    updateStrategy: DaemonSetUpdateStrategy = field(default_factory=DaemonSetUpdateStrategy)
 
 
 class DaemonSetStatus(Type):
@@ -191,18 +189,14 @@ class StatefulSetUpdateStrategy(Type):
 class StatefulSetSpec(Type):
     minReadySeconds: Int32 = 0
     ordinals: StatefulSetOrdinals | None = None
-    persistentVolumeClaimRetentionPolicy: (
-        StatefulSetPersistentVolumeClaimRetentionPolicy | None
-    ) = None
+    persistentVolumeClaimRetentionPolicy: StatefulSetPersistentVolumeClaimRetentionPolicy | None = None
     podManagementPolicy: str = ""
     replicas: Int32 | None = None
     revisionHistoryLimit: Int32 | None = None
     selector: meta_v1.LabelSelector | None = None
     serviceName: str = field(default_factory=str)
     template: core_v1.PodTemplateSpec = field(default_factory=core_v1.PodTemplateSpec)
-    updateStrategy: StatefulSetUpdateStrategy = field(
-        default_factory=StatefulSetUpdateStrategy
-    )
+    updateStrategy: StatefulSetUpdateStrategy = field(default_factory=StatefulSetUpdateStrategy)
     volumeClaimTemplates: list[core_v1.PersistentVolumeClaim] = []
 
 

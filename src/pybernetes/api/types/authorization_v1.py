@@ -80,9 +80,7 @@ class SelfSubjectAccessReview(Type):
     apiVersion: str = field(default_factory=lambda: "authorization.k8s.io/v1")
     kind: str = field(default_factory=lambda: "SelfSubjectAccessReview")
     metadata: meta_v1.ObjectMeta = field(default_factory=meta_v1.ObjectMeta)
-    spec: SelfSubjectAccessReviewSpec = field(
-        default_factory=SelfSubjectAccessReviewSpec
-    )
+    spec: SelfSubjectAccessReviewSpec = field(default_factory=SelfSubjectAccessReviewSpec)
     status: SubjectAccessReviewStatus = field(default_factory=SubjectAccessReviewStatus)
 
 

@@ -17,9 +17,7 @@ class CrossVersionObjectReference(Type):
 class HorizontalPodAutoscalerSpec(Type):
     maxReplicas: Int32 = field(default_factory=int)
     minReplicas: Int32 | None = None
-    scaleTargetRef: CrossVersionObjectReference = field(
-        default_factory=CrossVersionObjectReference
-    )
+    scaleTargetRef: CrossVersionObjectReference = field(default_factory=CrossVersionObjectReference)
     targetCPUUtilizationPercentage: Int32 | None = None
 
 
@@ -35,12 +33,8 @@ class HorizontalPodAutoscaler(Type):
     apiVersion: str = field(default_factory=lambda: "autoscaling/v1")
     kind: str = field(default_factory=lambda: "HorizontalPodAutoscaler")
     metadata: meta_v1.ObjectMeta = field(default_factory=meta_v1.ObjectMeta)
-    spec: HorizontalPodAutoscalerSpec = field(
-        default_factory=HorizontalPodAutoscalerSpec
-    )
-    status: HorizontalPodAutoscalerStatus = field(
-        default_factory=HorizontalPodAutoscalerStatus
-    )
+    spec: HorizontalPodAutoscalerSpec = field(default_factory=HorizontalPodAutoscalerSpec)
+    status: HorizontalPodAutoscalerStatus = field(default_factory=HorizontalPodAutoscalerStatus)
 
 
 class HorizontalPodAutoscalerList(Type):

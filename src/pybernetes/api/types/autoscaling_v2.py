@@ -73,9 +73,7 @@ class HorizontalPodAutoscalerSpec(Type):
     maxReplicas: Int32 = field(default_factory=int)
     metrics: list[MetricSpec] = []
     minReplicas: Int32 | None = None
-    scaleTargetRef: CrossVersionObjectReference = field(
-        default_factory=CrossVersionObjectReference
-    )
+    scaleTargetRef: CrossVersionObjectReference = field(default_factory=CrossVersionObjectReference)
 
 
 class HorizontalPodAutoscalerStatus(Type):
@@ -91,12 +89,8 @@ class HorizontalPodAutoscaler(Type):
     apiVersion: str = field(default_factory=lambda: "autoscaling/v2")
     kind: str = field(default_factory=lambda: "HorizontalPodAutoscaler")
     metadata: meta_v1.ObjectMeta = field(default_factory=meta_v1.ObjectMeta)
-    spec: HorizontalPodAutoscalerSpec = field(
-        default_factory=HorizontalPodAutoscalerSpec
-    )
-    status: HorizontalPodAutoscalerStatus = field(
-        default_factory=HorizontalPodAutoscalerStatus
-    )
+    spec: HorizontalPodAutoscalerSpec = field(default_factory=HorizontalPodAutoscalerSpec)
+    status: HorizontalPodAutoscalerStatus = field(default_factory=HorizontalPodAutoscalerStatus)
 
 
 class HorizontalPodAutoscalerBehavior(Type):
@@ -138,18 +132,14 @@ class MetricStatus(Type):
 
 
 class ObjectMetricSource(Type):
-    describedObject: CrossVersionObjectReference = field(
-        default_factory=CrossVersionObjectReference
-    )
+    describedObject: CrossVersionObjectReference = field(default_factory=CrossVersionObjectReference)
     metric: MetricIdentifier = field(default_factory=MetricIdentifier)
     target: MetricTarget = field(default_factory=MetricTarget)
 
 
 class ObjectMetricStatus(Type):
     current: MetricValueStatus = field(default_factory=MetricValueStatus)
-    describedObject: CrossVersionObjectReference = field(
-        default_factory=CrossVersionObjectReference
-    )
+    describedObject: CrossVersionObjectReference = field(default_factory=CrossVersionObjectReference)
     metric: MetricIdentifier = field(default_factory=MetricIdentifier)
 
 

@@ -28,12 +28,8 @@ class CertificateSigningRequest(Type):
     apiVersion: str = field(default_factory=lambda: "certificates.k8s.io/v1")
     kind: str = field(default_factory=lambda: "CertificateSigningRequest")
     metadata: meta_v1.ObjectMeta = field(default_factory=meta_v1.ObjectMeta)
-    spec: CertificateSigningRequestSpec = field(
-        default_factory=CertificateSigningRequestSpec
-    )
-    status: CertificateSigningRequestStatus = field(
-        default_factory=CertificateSigningRequestStatus
-    )
+    spec: CertificateSigningRequestSpec = field(default_factory=CertificateSigningRequestSpec)
+    status: CertificateSigningRequestStatus = field(default_factory=CertificateSigningRequestStatus)
 
 
 class CertificateSigningRequestCondition(Type):

@@ -55,9 +55,7 @@ class PodCertificateRequest(Type):
     kind: str = field(default_factory=lambda: "PodCertificateRequest")
     metadata: meta_v1.ObjectMeta = field(default_factory=meta_v1.ObjectMeta)
     spec: PodCertificateRequestSpec = field(default_factory=PodCertificateRequestSpec)
-    status: PodCertificateRequestStatus = field(
-        default_factory=PodCertificateRequestStatus
-    )
+    status: PodCertificateRequestStatus = field(default_factory=PodCertificateRequestStatus)
 
 
 class PodCertificateRequestList(Type):

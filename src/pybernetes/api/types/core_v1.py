@@ -916,9 +916,7 @@ class PersistentVolumeClaimSpec(Type):
     accessModes: list[str] = []
     dataSource: TypedLocalObjectReference | None = None
     dataSourceRef: TypedObjectReference | None = None
-    resources: VolumeResourceRequirements = field(
-        default_factory=VolumeResourceRequirements
-    )
+    resources: VolumeResourceRequirements = field(default_factory=VolumeResourceRequirements)
     selector: meta_v1.LabelSelector | None = None
     storageClassName: str | None = None
     volumeAttributesClassName: str | None = None
@@ -942,9 +940,7 @@ class PersistentVolumeClaim(Type):
     kind: str = field(default_factory=lambda: "PersistentVolumeClaim")
     metadata: meta_v1.ObjectMeta = field(default_factory=meta_v1.ObjectMeta)
     spec: PersistentVolumeClaimSpec = field(default_factory=PersistentVolumeClaimSpec)
-    status: PersistentVolumeClaimStatus = field(
-        default_factory=PersistentVolumeClaimStatus
-    )
+    status: PersistentVolumeClaimStatus = field(default_factory=PersistentVolumeClaimStatus)
 
 
 class PersistentVolumeClaimCondition(Type):
@@ -1113,9 +1109,7 @@ class PodDNSConfigOption(Type):
 
 
 class PodExtendedResourceClaimStatus(Type):
-    requestMappings: list[ContainerExtendedResourceRequest] = field(
-        default_factory=written_list
-    )
+    requestMappings: list[ContainerExtendedResourceRequest] = field(default_factory=written_list)
     resourceClaimName: str = field(default_factory=str)
 
 
@@ -1279,9 +1273,7 @@ class ReplicationController(Type):
     kind: str = field(default_factory=lambda: "ReplicationController")
     metadata: meta_v1.ObjectMeta = field(default_factory=meta_v1.ObjectMeta)
     spec: ReplicationControllerSpec = field(default_factory=ReplicationControllerSpec)
-    status: ReplicationControllerStatus = field(
-        default_factory=ReplicationControllerStatus
-    )
+    status: ReplicationControllerStatus = field(default_factory=ReplicationControllerStatus)
 
 
 class ReplicationControllerCondition(Type):

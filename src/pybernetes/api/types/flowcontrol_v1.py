@@ -98,12 +98,8 @@ class PriorityLevelConfiguration(Type):
     apiVersion: str = field(default_factory=lambda: "flowcontrol.apiserver.k8s.io/v1")
     kind: str = field(default_factory=lambda: "PriorityLevelConfiguration")
     metadata: meta_v1.ObjectMeta = field(default_factory=meta_v1.ObjectMeta)
-    spec: PriorityLevelConfigurationSpec = field(
-        default_factory=PriorityLevelConfigurationSpec
-    )
-    status: PriorityLevelConfigurationStatus = field(
-        default_factory=PriorityLevelConfigurationStatus
-    )
+    spec: PriorityLevelConfigurationSpec = field(default_factory=PriorityLevelConfigurationSpec)
+    status: PriorityLevelConfigurationStatus = field(default_factory=PriorityLevelConfigurationStatus)
 
 
 class PriorityLevelConfigurationCondition(Type):

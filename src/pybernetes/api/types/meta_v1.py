@@ -18,9 +18,7 @@ class APIGroup(Type):
     apiVersion: str = field(default_factory=lambda: "v1")
     kind: str = field(default_factory=lambda: "APIGroup")
     name: str = field(default_factory=str)
-    preferredVersion: GroupVersionForDiscovery = field(
-        default_factory=GroupVersionForDiscovery
-    )
+    preferredVersion: GroupVersionForDiscovery = field(default_factory=GroupVersionForDiscovery)
     serverAddressByClientCIDRs: list[ServerAddressByClientCIDR] = []
     versions: list[GroupVersionForDiscovery] = field(default_factory=written_list)
 
@@ -54,9 +52,7 @@ class APIResourceList(Type):
 class APIVersions(Type):
     apiVersion: str = field(default_factory=lambda: "v1")
     kind: str = field(default_factory=lambda: "APIVersions")
-    serverAddressByClientCIDRs: list[ServerAddressByClientCIDR] = field(
-        default_factory=written_list
-    )
+    serverAddressByClientCIDRs: list[ServerAddressByClientCIDR] = field(default_factory=written_list)
     versions: list[str] = field(default_factory=written_list)
 
 

@@ -58,9 +58,7 @@ class IngressLoadBalancerStatus(Type):
 
 
 class IngressStatus(Type):
-    loadBalancer: IngressLoadBalancerStatus = field(
-        default_factory=IngressLoadBalancerStatus
-    )
+    loadBalancer: IngressLoadBalancerStatus = field(default_factory=IngressLoadBalancerStatus)
 
 
 class Ingress(Type):

@@ -68,9 +68,7 @@ class ResourcePoolStatusRequest(Type):
     apiVersion: str = field(default_factory=lambda: "resource.k8s.io/v1alpha3")
     kind: str = field(default_factory=lambda: "ResourcePoolStatusRequest")
     metadata: meta_v1.ObjectMeta = field(default_factory=meta_v1.ObjectMeta)
-    spec: ResourcePoolStatusRequestSpec = field(
-        default_factory=ResourcePoolStatusRequestSpec
-    )
+    spec: ResourcePoolStatusRequestSpec = field(default_factory=ResourcePoolStatusRequestSpec)
     status: ResourcePoolStatusRequestStatus | None = None
 
 

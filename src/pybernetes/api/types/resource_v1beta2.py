@@ -84,9 +84,9 @@ class DeviceAllocationConfiguration(Type):
 
 
 class DeviceAttribute(Type):
-    bool: bool | None = None
+    bool_: bool | None = field(default=None, name="bool")
     bools: list[bool] = []
-    int: int | None = None
+    int_: int | None = field(default=None, name="int")
     ints: list[int] = []
     string: str | None = None
     strings: list[str] = []

@@ -28,9 +28,7 @@ class PodGroupSpec(Type):
     priorityClassName: str = ""
     resourceClaims: list[PodGroupResourceClaim] = []
     schedulingConstraints: PodGroupSchedulingConstraints | None = None
-    schedulingPolicy: PodGroupSchedulingPolicy = field(
-        default_factory=PodGroupSchedulingPolicy
-    )
+    schedulingPolicy: PodGroupSchedulingPolicy = field(default_factory=PodGroupSchedulingPolicy)
 
 
 class PodGroupStatus(Type):
@@ -75,9 +73,7 @@ class PodGroupTemplate(Type):
     priorityClassName: str = ""
     resourceClaims: list[PodGroupResourceClaim] = []
     schedulingConstraints: PodGroupSchedulingConstraints | None = None
-    schedulingPolicy: PodGroupSchedulingPolicy = field(
-        default_factory=PodGroupSchedulingPolicy
-    )
+    schedulingPolicy: PodGroupSchedulingPolicy = field(default_factory=PodGroupSchedulingPolicy)
 
 
 class PodGroupTemplateReference(Type):

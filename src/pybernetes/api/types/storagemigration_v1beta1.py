@@ -21,12 +21,8 @@ class StorageVersionMigration(Type):
     apiVersion: str = field(default_factory=lambda: "storagemigration.k8s.io/v1beta1")
     kind: str = field(default_factory=lambda: "StorageVersionMigration")
     metadata: meta_v1.ObjectMeta = field(default_factory=meta_v1.ObjectMeta)
-    spec: StorageVersionMigrationSpec = field(
-        default_factory=StorageVersionMigrationSpec
-    )
-    status: StorageVersionMigrationStatus = field(
-        default_factory=StorageVersionMigrationStatus
-    )
+    spec: StorageVersionMigrationSpec = field(default_factory=StorageVersionMigrationSpec)
+    status: StorageVersionMigrationStatus = field(default_factory=StorageVersionMigrationStatus)
 
 
 class StorageVersionMigrationList(Type):

@@ -1,0 +1,119 @@
+"""Kubeconfig files: read one into a client, write one for a person or a component."""
+
+from __future__ import annotations
+
+import base64
+import os
+import pathlib
+import ssl
+import tempfile
+from typing import Any
+
+import yaml
+
+from pybernetes.client import client as clients
+from pybernetes.client import https
+
+
+class KubeconfigError(Exception):
+    """The file cannot be used; the message says why."""
+
+
+def build(
+    *, server: str, ca: bytes, cluster: str = "pybernetes", user: str = "admin", certificate: bytes, key: bytes
+) -> dict[str, Any]:
+    """A kubeconfig with one context, named as the cluster. Certificates are PEM bytes and are embedded."""
+
+    def text(data: bytes) -> str:
+        return base64.b64encode(data).decode()
+
+    context = cluster if user == "admin" else f"{user}@{cluster}"
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": cluster, "cluster": {"server": server, "certificate-authority-data": text(ca)}}],
+        "users": [
+            {
+                "name": f"{cluster}-{user}",
+                "user": {"client-certificate-data": text(certificate), "client-key-data": text(key)},
+            }
+        ],
+        "contexts": [{"name": context, "context": {"cluster": cluster, "user": f"{cluster}-{user}"}}],
+        "current-context": context,
+    }
+
+
+def write(path: pathlib.Path, config: dict[str, Any]) -> None:
+    """Replace the file at once, readable by its owner alone."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            yaml.safe_dump(config, file, sort_keys=False)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def read(path: pathlib.Path) -> dict[str, Any]:
+    """The file's content; an empty config if there is none. Raises KubeconfigError if it is not one."""
+    if not path.exists():
+        return {"apiVersion": "v1", "kind": "Config", "clusters": [], "users": [], "contexts": []}
+    try:
+        config = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise KubeconfigError(f"{path} is not YAML: {error}") from error
+    if config is None:
+        return {"apiVersion": "v1", "kind": "Config", "clusters": [], "users": [], "contexts": []}
+    if not isinstance(config, dict):
+        raise KubeconfigError(f"{path} is not a kubeconfig")
+    return config
+
+
+def merged(into: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
+    """The first config with the second one's entries in place of those of the same name, and its context current."""
+    result = dict(into)
+    for section in ("clusters", "users", "contexts"):
+        names = {entry["name"] for entry in config[section]}
+        kept = [entry for entry in into.get(section) or [] if entry.get("name") not in names]
+        result[section] = kept + config[section]
+    result["current-context"] = config["current-context"]
+    return result
+
+
+def without(config: dict[str, Any], removed: dict[str, Any]) -> dict[str, Any]:
+    """The config less the other's entries; its current context too, if it was the removed one."""
+    result = dict(config)
+    for section in ("clusters", "users", "contexts"):
+        names = {entry["name"] for entry in removed[section]}
+        result[section] = [entry for entry in config.get(section) or [] if entry.get("name") not in names]
+    if config.get("current-context") == removed["current-context"]:
+        result["current-context"] = ""
+    return result
+
+
+def client(path: pathlib.Path, *, user_agent: str = "pybernetes") -> clients.Client:
+    """A client for the file's current context. Raises KubeconfigError."""
+    config = read(path)
+    context = _named(config, "contexts", config.get("current-context", ""), path)["context"]
+    cluster = _named(config, "clusters", context["cluster"], path)["cluster"]
+    user = _named(config, "users", context["user"], path)["user"]
+    authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
+    tls = ssl.create_default_context(cadata=authority)
+    if "client-certificate-data" in user:
+        # The ssl module loads key pairs from files only; this one lives for the time of the call, owner-readable.
+        with tempfile.NamedTemporaryFile() as pair:
+            pair.write(base64.b64decode(user["client-certificate-data"]) + base64.b64decode(user["client-key-data"]))
+            pair.flush()
+            tls.load_cert_chain(pair.name)
+    transport = https.HttpsTransport(cluster["server"], tls=tls, token=user.get("token", ""), user_agent=user_agent)
+    return clients.Client(transport, manager=user_agent)
+
+
+def _named(config: dict[str, Any], section: str, name: str, path: pathlib.Path) -> dict[str, Any]:
+    for entry in config.get(section) or []:
+        if entry.get("name") == name:
+            found: dict[str, Any] = entry
+            return found
+    raise KubeconfigError(f"{path} has no entry {name!r} under {section}")
