@@ -1,0 +1,134 @@
+"""Work queue: each key waits at most once, and is never handled by two workers at a time.
+
+A key added while it is being handled waits until that is `done`, then comes again, so that no change is missed.
+Retries of one key back off exponentially on their own, without holding up others (upstream's per-item limiter).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+
+from pybernetes.kits.chance import Chance
+from pybernetes.kits.clock import Clock, Timer
+
+
+class Closed(Exception):
+    """The queue takes and gives nothing any more."""
+
+
+class Queue:
+    """Keys to work on. `first` and `cap` bound the back-off of `retry`, in seconds."""
+
+    def __init__(
+        self, name: str, *, clock: Clock, chance: Chance | None = None, first: float = 0.005, cap: float = 1000.0
+    ) -> None:
+        self.name = name
+        self._clock, self._chance = clock, chance
+        self._first, self._cap = first, cap
+        self._ready: collections.deque[str] = collections.deque()
+        self._dirty: set[str] = set()
+        self._processing: set[str] = set()
+        self._because: dict[str, str] = {}
+        self._failures: dict[str, int] = {}
+        self._timers: dict[str, tuple[float, Timer]] = {}
+        self._getters: collections.deque[asyncio.Future[None]] = collections.deque()
+        self._closed = False
+
+    def add(self, key: str, because: str = "") -> None:
+        """Have the key handled, once, after whatever is being done with it now."""
+        if self._closed:
+            return
+        if because:
+            self._because[key] = because
+        if key in self._dirty:
+            return
+        self._dirty.add(key)
+        if key not in self._processing:
+            self._offer(key)
+
+    def add_after(self, key: str, seconds: float) -> None:
+        """Add when the time has passed; of several waits for one key the earliest counts."""
+        if self._closed:
+            return
+        if seconds <= 0:
+            self.add(key)
+            return
+        due = self._clock.monotonic() + seconds
+        waiting = self._timers.get(key)
+        if waiting is not None:
+            if waiting[0] <= due:
+                return
+            waiting[1].cancel()
+        self._timers[key] = due, self._clock.call_later(seconds, lambda: self._due(key))
+
+    def retry(self, key: str) -> None:
+        """Add after the key's back-off, which doubles with each retry until `forget`."""
+        failures = self._failures.get(key, 0)
+        self._failures[key] = failures + 1
+        delay = min(self._first * 2.0 ** min(failures, 60), self._cap)
+        self.add_after(key, delay if self._chance is None else self._chance.jitter(delay, 0.1))
+
+    def forget(self, key: str) -> None:
+        self._failures.pop(key, None)
+
+    def failures(self, key: str) -> int:
+        """How often the key was retried since it was last forgotten."""
+        return self._failures.get(key, 0)
+
+    async def get(self) -> str:
+        """The next key; the caller must call `done` with it. Raises Closed."""
+        while not self._ready:
+            if self._closed:
+                raise Closed(self.name)
+            getter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._getters.append(getter)
+            try:
+                await getter
+            except asyncio.CancelledError:
+                if getter in self._getters:
+                    self._getters.remove(getter)
+                elif self._ready:
+                    # It had been woken for a key that someone else must take now.
+                    self._wake()
+                raise
+        key = self._ready.popleft()
+        self._dirty.discard(key)
+        self._processing.add(key)
+        return key
+
+    def because(self, key: str) -> str:
+        """What last set the key in motion; told once."""
+        return self._because.pop(key, "")
+
+    def done(self, key: str) -> None:
+        self._processing.discard(key)
+        if key in self._dirty:
+            self._offer(key)
+
+    def close(self) -> None:
+        self._closed = True
+        for _, timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+        self._ready.clear()
+        while self._getters:
+            self._wake()
+
+    def __len__(self) -> int:
+        return len(self._ready)
+
+    def _due(self, key: str) -> None:
+        self._timers.pop(key, None)
+        self.add(key)
+
+    def _offer(self, key: str) -> None:
+        self._ready.append(key)
+        self._wake()
+
+    def _wake(self) -> None:
+        while self._getters:
+            getter = self._getters.popleft()
+            if not getter.done():
+                getter.set_result(None)
+                return
