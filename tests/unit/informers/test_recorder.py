@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from pybernetes.api.types import core_v1, meta_v1
+from pybernetes.informers import Recorder
+from pybernetes.kits.chance import Chance
+from pybernetes.kits.clock import VirtualClock, settle
+from tests.fakes.api import FakeApi
+
+POD = core_v1.Pod(metadata=meta_v1.ObjectMeta(name="web", namespace="shop", uid="u1"))
+
+
+def world() -> tuple[FakeApi, Recorder, VirtualClock]:
+    clock = VirtualClock()
+    api = FakeApi(clock=clock)
+    return api, Recorder(api.client(), "kubelet", host="n1", clock=clock, chance=Chance(1)), clock
+
+
+async def test_writes_what_upstream_would() -> None:
+    api, recorder, _ = world()
+    recorder.event(POD, "Normal", "Started", "Started container c")
+    await settle()
+    (event,) = api.all(core_v1.Event)
+    assert event.metadata.name == f"web.{1_700_000_000_000_000_000:x}"
+    assert event.metadata.namespace == "shop"
+    assert event.involvedObject == core_v1.ObjectReference(
+        apiVersion="v1", kind="Pod", name="web", namespace="shop", uid="u1"
+    )
+    assert (event.source.component, event.source.host) == ("kubelet", "n1")
+    assert (event.reportingComponent, event.reportingInstance) == ("kubelet", "n1")
+    assert (event.count, event.type, event.reason) == (1, "Normal", "Started")
+    assert event.firstTimestamp == event.lastTimestamp == "2023-11-14T22:13:20Z"
+    await recorder.close()
+
+
+async def test_raises_the_count_of_an_event_seen_before() -> None:
+    api, recorder, clock = world()
+    for _ in range(3):
+        recorder.event(POD, "Warning", "BackOff", "again")
+        await clock.advance(10)
+    (event,) = api.all(core_v1.Event)
+    assert event.count == 3
+    assert event.firstTimestamp == "2023-11-14T22:13:20Z"
+    assert event.lastTimestamp == "2023-11-14T22:13:40Z"
+    await recorder.close()
+
+
+async def test_folds_many_different_messages_and_stops_at_the_burst() -> None:
+    api, recorder, _ = world()
+    for number in range(40):
+        recorder.event(POD, "Warning", "Failed", f"try {number}")
+    await settle(400)
+    messages = [event.message for event in api.all(core_v1.Event)]
+    assert len(messages) == 11
+    assert messages[10] == "(combined from similar events): try 24"
+    assert api.all(core_v1.Event)[10].count == 15
+    await recorder.close()
+
+
+async def test_waits_for_the_server_and_ignores_refusals() -> None:
+    api, recorder, clock = world()
+    api.fail(lambda call: ConnectionError("away"))
+    recorder.event(POD, "Normal", "Started", "Started")
+    await clock.advance(15)
+    api.refuse.clear()
+    await clock.advance(15)
+    assert len(api.all(core_v1.Event)) == 1
+    await recorder.close()
+
+
+async def test_events_about_cluster_scoped_objects_go_to_default() -> None:
+    api, recorder, _ = world()
+    recorder.event(core_v1.Node(metadata=meta_v1.ObjectMeta(name="n1")), "Normal", "Starting", "")
+    await settle()
+    assert api.all(core_v1.Event)[0].metadata.namespace == "default"
+    await recorder.close()
