@@ -1,0 +1,155 @@
+"""The algebra of field sets, on the trie that `fieldsV1` is.
+
+A node is a dictionary from path elements to nodes: `f:name` a field, `k:{...}` a list element by its keys, `v:...` a
+list element by value, `i:0` one by place. An empty node is in the set; a node with children is in it if it holds `"."`.
+The root itself is never in the set, so an empty root is the empty set. Functions never change their arguments.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Iterator
+from typing import Any
+
+Set = dict[str, Any]
+
+_MEMBER: Set = {}
+
+
+def is_member(node: Set) -> bool:
+    return not node or "." in node
+
+
+def union(left: Set, right: Set) -> Set:
+    """In either."""
+    if not left:
+        return right
+    if not right:
+        return left
+    result = dict(left)
+    for step, node in right.items():
+        mine = result.get(step)
+        if mine is None:
+            result[step] = node
+        elif step != "." and mine is not node and mine != node:
+            joined = union(mine, node)
+            if "." not in joined and (is_member(mine) or is_member(node)):
+                joined = {".": _MEMBER, **joined}
+            result[step] = joined
+    return result
+
+
+def difference(left: Set, right: Set) -> Set:
+    """In the left one only."""
+    if not right:
+        return left
+    result: Set = {}
+    for step, node in left.items():
+        if step == ".":
+            continue
+        other = right.get(step)
+        if other is None:
+            result[step] = node
+            continue
+        stays = is_member(node) and not is_member(other)
+        below = difference(node, other)
+        kept = {key: value for key, value in below.items() if key != "."}
+        if kept:
+            result[step] = {".": _MEMBER, **kept} if stays else kept
+        elif stays:
+            result[step] = {}
+    return result
+
+
+def intersection(left: Set, right: Set) -> Set:
+    """In both."""
+    result: Set = {}
+    for step, node in left.items():
+        other = right.get(step)
+        if step == "." or other is None:
+            continue
+        both = is_member(node) and is_member(other)
+        below = intersection(node, other) if node and other else {}
+        if below:
+            result[step] = {".": _MEMBER, **below} if both else below
+        elif both:
+            result[step] = {}
+    return result
+
+
+def has(fields: Set, *steps: str) -> bool:
+    """Whether that path is in the set."""
+    for step in steps:
+        if step not in fields:
+            return False
+        fields = fields[step]
+    return is_member(fields)
+
+
+def paths(fields: Set, prefix: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Every path in the set, those of one level before those below them."""
+    steps = sorted((step for step in fields if step != "."), key=_order)
+    for step in steps:
+        if is_member(fields[step]):
+            yield (*prefix, step)
+    for step in steps:
+        yield from paths(fields[step], (*prefix, step))
+
+
+def _order(step: str) -> tuple[int, str]:
+    return "fkvi".find(step[:1]), step
+
+
+def from_paths(listed: Iterator[tuple[str, ...]] | list[tuple[str, ...]]) -> Set:
+    """The set of these paths."""
+    result: Set = {}
+    for path in listed:
+        node: Set = {}
+        for step in reversed(path):
+            node = {step: node}
+        result = union(result, node)
+    return result
+
+
+def path_text(path: tuple[str, ...]) -> str:
+    """As messages show it: `.spec.containers[name="web"].image`."""
+    return "".join(map(_step_text, path))
+
+
+def _step_text(step: str) -> str:
+    kind, _, rest = step.partition(":")
+    if kind == "f":
+        return f".{rest}"
+    if kind == "k":
+        keys = json.loads(rest)
+        return "[" + ",".join(f"{name}={json.dumps(keys[name], ensure_ascii=False)}" for name in sorted(keys)) + "]"
+    return f"[={rest}]" if kind == "v" else f"[{rest}]"
+
+
+@functools.lru_cache(maxsize=4096)
+def _checked(step: str) -> str | None:
+    """Why a path element cannot be read; None where it can."""
+    kind, colon, rest = step.partition(":")
+    if not colon:
+        return f"missing colon: {step}"
+    try:
+        if kind == "k" and not isinstance(json.loads(rest), dict):
+            return f"not a key: {step}"
+        if kind == "v":
+            json.loads(rest)
+        if kind == "i":
+            int(rest)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def check(fields: Any) -> None:
+    """Raise ValueError where a client's `fieldsV1` is none."""
+    if not isinstance(fields, dict):
+        raise ValueError("parsing fieldsV1: expected an object")
+    for step, node in fields.items():
+        if step != "." and (problem := _checked(step)):
+            raise ValueError(problem)
+        check(node)

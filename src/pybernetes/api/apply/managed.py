@@ -1,0 +1,202 @@
+"""The books of `metadata.managedFields`: who wrote which fields, when, and through which subresource.
+
+Every write goes through `created` or `updated`; `server_side` keeps the same books for appliers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from pybernetes.api.apply import fieldset, walk
+
+MAX_UPDATERS = 10
+_ANCIENT = "ancient-changes"
+
+Entry = dict[str, Any]
+
+
+class Manager(NamedTuple):
+    """Who owns fields. For appliers the version is no part of who they are."""
+
+    name: str
+    operation: str
+    version: str
+    subresource: str
+
+    @property
+    def identity(self) -> tuple[str, str, str, str]:
+        return (self.name, self.operation, "" if self.operation == "Apply" else self.version, self.subresource)
+
+    def __str__(self) -> str:
+        """As conflicts name it: `"kubectl" using apps/v1`."""
+        text = f'"{self.name}"'
+        if self.subresource:
+            text += f' with subresource "{self.subresource}"'
+        return f"{text} using {self.version}" if self.operation == "Update" else text
+
+
+class Owned(NamedTuple):
+    """What one manager owns since when."""
+
+    manager: Manager
+    fields: fieldset.Set
+    time: str | None
+
+
+Books = dict[tuple[str, str, str, str], Owned]
+
+
+def read(entries: Iterable[Entry] | None) -> Books:
+    """The books behind a list of entries. Raises ValueError for entries that are none."""
+    books: Books = {}
+    for index, entry in enumerate(entries or ()):
+        operation = entry.get("operation")
+        if operation not in ("Apply", "Update"):
+            raise ValueError("operation must be `Apply` or `Update`")
+        if not entry.get("apiVersion"):
+            raise ValueError("apiVersion must not be empty")
+        kind = entry.get("fieldsType")
+        if not kind:
+            raise ValueError(f"missing fieldsType in managed fields entry {index}")
+        if kind != "FieldsV1":
+            raise ValueError(f'invalid fieldsType "{kind}" in managed fields entry {index}')
+        fields = entry.get("fieldsV1") or {}
+        manager = Manager(entry.get("manager") or "", operation, entry["apiVersion"], entry.get("subresource") or "")
+        books[manager.identity] = Owned(manager, fields, entry.get("time"))
+    return books
+
+
+def write(books: Books) -> list[Entry]:
+    """The entries, appliers first, then by time and name."""
+    ordered = sorted(books.values(), key=lambda o: (o.manager.operation, o.time or "", *o.manager))
+    return [_entry(owned) for owned in ordered]
+
+
+def _entry(owned: Owned) -> Entry:
+    manager = owned.manager
+    entry: Entry = {
+        "manager": manager.name,
+        "operation": manager.operation,
+        "apiVersion": manager.version,
+        "fieldsType": "FieldsV1",
+        "fieldsV1": owned.fields,
+    }
+    if owned.time is not None:
+        entry["time"] = owned.time
+    if manager.subresource:
+        entry["subresource"] = manager.subresource
+    return entry
+
+
+def _updater(manager: str, version: str, subresource: str) -> Manager:
+    return Manager(manager or "unknown", "Update", version, subresource)
+
+
+def created(
+    tree: dict[str, Any], kind: Any, *, manager: str, api_version: str, time: str, subresource: str = ""
+) -> list[Entry]:
+    """The entries of a new object: its creator owns what it wrote beyond the type's empty skeleton."""
+    fields, _ = walk.changes(walk.empty(kind), tree, kind)
+    fields = without_metadata_itself(fields)
+    if not fields:
+        return []
+    return [_entry(Owned(_updater(manager, api_version, subresource), fields, time))]
+
+
+def updated(
+    old: dict[str, Any],
+    new: dict[str, Any],
+    kind: Any,
+    *,
+    manager: str,
+    api_version: str,
+    time: str,
+    subresource: str = "",
+) -> list[Entry]:
+    """The entries after a write that made `new` of `old`: changed fields move to the writer, removed ones to nobody.
+
+    The entries that `new` carries count as the ones before the write, so that a client can give fields away; without
+    any, and for subresources, those of `old` do. An object that has none starts none, as nobody knows its past.
+    """
+    before = old.get("metadata", {}).get("managedFields")
+    carried = new.get("metadata", {}).get("managedFields")
+    try:
+        books = read(before) if subresource or not carried else {} if carried == [{}] else _checked(carried, before)
+    except ValueError:
+        books = {}
+    if not books:
+        return []
+    changed, removed = walk.changes(old, new, kind)
+    changed, removed = without_metadata_itself(changed), without_metadata_itself(removed)
+    if not changed and not removed:
+        return write(books)
+    books = moved(books, changed, removed)
+    if changed:
+        writer = _updater(manager, api_version, subresource)
+        mine = books.get(writer.identity)
+        fields = fieldset.union(mine.fields, changed) if mine else changed
+        books[writer.identity] = Owned(writer, fields, time)
+    return write(capped(books))
+
+
+def _checked(carried: list[Entry], before: list[Entry] | None) -> Books:
+    if carried is before or carried == before:
+        return read(before)
+    try:
+        books = read(carried)
+        for owned in books.values():
+            fieldset.check(owned.fields)
+    except ValueError:
+        return read(before)
+    return books
+
+
+def moved(books: Books, changed: fieldset.Set, removed: fieldset.Set, *, keep: Iterable[Any] = ()) -> Books:
+    """The books after changed and removed fields have left all managers but those to keep."""
+    gone = fieldset.union(changed, removed)
+    kept = set(keep)
+    result: Books = {}
+    for identity, owned in books.items():
+        fields = owned.fields if identity in kept else fieldset.difference(owned.fields, gone)
+        if fields:
+            result[identity] = owned if fields is owned.fields else owned._replace(fields=fields)
+    return result
+
+
+def without_metadata_itself(fields: fieldset.Set) -> fieldset.Set:
+    """`metadata` as such belongs to nobody, only what is in it."""
+    meta = fields.get("f:metadata")
+    if meta is None or not fieldset.is_member(meta):
+        return fields
+    inner = {step: node for step, node in meta.items() if step != "."}
+    rest = {step: node for step, node in fields.items() if step != "f:metadata"}
+    return {"f:metadata": inner, **rest} if inner else rest
+
+
+def capped(books: Books) -> Books:
+    """At most `MAX_UPDATERS` updaters: the oldest of each version are put together."""
+    updaters = [owned for owned in books.values() if owned.manager.operation == "Update"]
+    surplus = len(updaters) - MAX_UPDATERS
+    if surplus <= 0:
+        return books
+    updaters.sort(key=lambda owned: (owned.time or "", *owned.manager))
+    result = dict(books)
+    first: dict[str, Manager] = {}
+    for owned in updaters:
+        if surplus <= 0:
+            break
+        version = owned.manager.version
+        if version not in first:
+            first[version] = owned.manager
+            continue
+        bucket = Manager(_ANCIENT, "Update", version, "")
+        if bucket.identity not in result:
+            oldest = result.pop(first[version].identity)
+            result[bucket.identity] = oldest._replace(manager=bucket)
+        merged = fieldset.union(owned.fields, result[bucket.identity].fields)
+        if owned.manager != bucket:
+            result.pop(owned.manager.identity)
+        result[bucket.identity] = Owned(bucket, merged, owned.time)
+        surplus -= 1
+    return result

@@ -1,0 +1,217 @@
+"""From trees to field sets: which fields a tree has, and which a change adds, alters or takes away.
+
+The rules are those of upstream's structured merge: scalars and atomic parts are leaves; whatever appears as a whole is
+itself owned (`"."`) together with all below it; elements of keyed lists are told apart by their keys, not their places.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import orjson
+
+from pybernetes.api import codecs, shape
+from pybernetes.api.apply import fieldset
+
+Set = fieldset.Set
+
+# Object metadata that the server keeps, and that therefore nobody owns.
+_UNOWNED_META = frozenset(
+    (
+        "name",
+        "namespace",
+        "creationTimestamp",
+        "selfLink",
+        "uid",
+        "clusterName",
+        "generation",
+        "managedFields",
+        "resourceVersion",
+    )
+)
+
+_NOTHING: dict[str, Any] = {}
+
+
+def ownable(tree: dict[str, Any]) -> dict[str, Any]:
+    """The tree without what nobody owns: apiVersion, kind, and the server's own metadata."""
+    result = {key: value for key, value in tree.items() if key != "apiVersion" and key != "kind"}
+    meta = result.get("metadata")
+    if isinstance(meta, dict):
+        result["metadata"] = {key: value for key, value in meta.items() if key not in _UNOWNED_META}
+    return result
+
+
+@functools.cache
+def empty(kind: Any) -> dict[str, Any]:
+    """What an object of the type holds before anybody has written to it: the skeleton that is always there."""
+    if not codecs.is_struct(kind):
+        return {}
+    tree: dict[str, Any] = codecs.to_tree(kind())
+    return ownable(tree)
+
+
+def key_of(item: Any, of: shape.Shape) -> str:
+    """The path element of a keyed list's element."""
+    if not isinstance(item, dict):
+        return value_of(item)
+    keys = of.keys
+    if len(keys) == 1:
+        name = keys[0]
+        value = item.get(name, shape.KEY_DEFAULTS.get(name))
+        return f'k:{{"{name}":{_json(value)}}}'
+    values = ",".join(f'"{name}":{_json(item.get(name, shape.KEY_DEFAULTS.get(name)))}' for name in sorted(keys))
+    return f"k:{{{values}}}"
+
+
+def value_of(item: Any) -> str:
+    """The path element of a set's element."""
+    return "v:" + _json(item)
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+def field_set(tree: dict[str, Any], kind: Any) -> Set:
+    """All fields that a tree of that type states: what an applier owns by stating them."""
+    return _stated(ownable(tree), shape.of(kind))
+
+
+def _stated(value: Any, of: shape.Shape) -> Set:
+    """The fields below a value, without the value itself."""
+    kind = of.kind
+    result: Set = {}
+    if kind == shape.LEAF:
+        return result
+    if isinstance(value, dict):
+        if kind == shape.STRUCT:
+            fields = of.fields
+            for name, inner in value.items():
+                inner_shape = fields.get(name)
+                if inner_shape is None:
+                    node = _stated(inner, shape.UNKNOWN)
+                    result["f:" + name] = {".": {}, **node} if node else {}
+                else:
+                    _state_member(result, name, inner, inner_shape)
+        else:
+            item = of.item if kind == shape.MAP else shape.UNKNOWN
+            for name, inner in value.items():
+                _state_member(result, name, inner, item)
+                if kind == shape.MAP and result.get("f:" + name):
+                    result["f:" + name]["."] = {}
+    elif isinstance(value, list):
+        if kind == shape.KEYED:
+            for element in value:
+                node = _stated(element, of.item)
+                key = key_of(element, of)
+                whole = {".": {}, **node} if node else {}
+                result[key] = fieldset.union(result[key], whole) if key in result else whole
+        elif kind == shape.SET:
+            for element in value:
+                result[value_of(element)] = {}
+    return result
+
+
+def _state_member(result: Set, name: str, value: Any, of: shape.Shape) -> None:
+    if value is None or of.kind == shape.LEAF or value == _NOTHING:
+        result["f:" + name] = {}
+        return
+    node = _stated(value, of)
+    if node or (of.kind == shape.ANY and not isinstance(value, dict)):
+        result["f:" + name] = node
+
+
+def _whole(value: Any, of: shape.Shape) -> Set:
+    """The node of a value that appears or goes as a whole: itself and all below it."""
+    kind = of.kind
+    if not value or kind == shape.LEAF:
+        return {}
+    if isinstance(value, dict):
+        node: Set = {".": {}}
+        if kind == shape.STRUCT:
+            fields = of.fields
+            for name, inner in value.items():
+                inner_shape = fields.get(name, shape.UNKNOWN)
+                node["f:" + name] = {} if inner_shape.kind == shape.LEAF else _whole(inner, inner_shape)
+        elif kind == shape.MAP or kind == shape.ANY:
+            item = of.item if kind == shape.MAP else shape.UNKNOWN
+            for name, inner in value.items():
+                node["f:" + name] = _whole(inner, item)
+        return node
+    if isinstance(value, list):
+        if kind == shape.KEYED:
+            item = of.item
+            node = {".": {}}
+            for element in value:
+                node[key_of(element, of)] = _whole(element, item)
+            return node
+        if kind == shape.SET:
+            return {".": {}, **{value_of(element): {} for element in value}}
+    return {}
+
+
+def changes(old: dict[str, Any], new: dict[str, Any], kind: Any) -> tuple[Set, Set]:
+    """(added or altered, taken away) between two trees of one type."""
+    changed: Set = {}
+    removed: Set = {}
+    _compare(ownable(old), ownable(new), shape.of(kind), changed, removed)
+    return changed, removed
+
+
+def _compare(old: Any, new: Any, of: shape.Shape, changed: Set, removed: Set) -> None:
+    """Fill in the changes below a value that both sides have."""
+    kind = of.kind
+    if kind == shape.KEYED:
+        before = {key_of(item, of): item for item in old}
+        after = {key_of(item, of): item for item in new}
+        _compare_members(before, after, "", lambda _: of.item, changed, removed)
+    elif kind == shape.SET:
+        before = {value_of(item): None for item in old}
+        after = {value_of(item): None for item in new}
+        changed.update({step: {} for step in after if step not in before})
+        removed.update({step: {} for step in before if step not in after})
+    elif kind == shape.STRUCT:
+        fields = of.fields
+        _compare_members(old, new, "f:", lambda name: fields.get(name, shape.UNKNOWN), changed, removed)
+    else:
+        item = of.item if kind == shape.MAP else shape.UNKNOWN
+        _compare_members(old, new, "f:", lambda _: item, changed, removed)
+
+
+def _compare_members(
+    old: dict[str, Any], new: dict[str, Any], prefix: str, shape_of: Any, changed: Set, removed: Set
+) -> None:
+    for name, value in new.items():
+        if name not in old:
+            changed[prefix + name] = _whole(value, shape_of(name))
+            continue
+        before = old[name]
+        if before is value or before == value:
+            continue
+        inner = shape_of(name)
+        holder = _holder(inner)
+        if holder is not None and _fits(before, holder) and _fits(value, holder):
+            below: Set = {}
+            gone: Set = {}
+            _compare(before or holder(), value or holder(), inner, below, gone)
+            if below:
+                changed[prefix + name] = below
+            if gone:
+                removed[prefix + name] = gone
+        else:
+            changed[prefix + name] = _whole(value, inner) if isinstance(value, (dict, list)) else {}
+    for name, value in old.items():
+        if name not in new:
+            removed[prefix + name] = _whole(value, shape_of(name))
+
+
+def _holder(of: shape.Shape) -> type | None:
+    if of.kind in (shape.KEYED, shape.SET):
+        return list
+    return None if of.kind == shape.LEAF else dict
+
+
+def _fits(value: Any, holder: type) -> bool:
+    return value is None or isinstance(value, holder)

@@ -1,0 +1,281 @@
+"""Strategic merge patch: a merge patch that knows which lists merge by key, with directives for the rest.
+
+Directives: `$patch: replace|delete|merge` in an object, `$retainKeys` beside its fields, `$deleteFromPrimitiveList/x`
+and `$setElementOrder/x` beside the list `x`. Which lists merge, and by which key, are the schema's facts (`api/shape`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from pybernetes.api import errors, shape
+
+_DIRECTIVE = "$patch"
+_RETAIN = "$retainKeys"
+_DELETE_FROM = "$deleteFromPrimitiveList/"
+_ORDER = "$setElementOrder/"
+
+_BAD_PRIMITIVE = "invalid patch format of primitive list"
+_BAD_RETAIN = "invalid patch format of retainKeys"
+_BAD_ORDER = "invalid patch format of setElementOrder list"
+_UNSUPPORTED = "strategic merge patch format is not supported"
+
+
+def apply(tree: dict[str, Any], patch: Any, kind: Any) -> dict[str, Any]:
+    """The patched tree of an object of that type. Raises StatusError 400 or 422 for patches that make no sense."""
+    of = shape.of(kind)
+    if of is shape.UNKNOWN:
+        raise errors.bad_request(_UNSUPPORTED)
+    if not isinstance(patch, dict):
+        raise errors.bad_request("invalid JSON document")
+    return _merge_object(tree, patch, of)
+
+
+def _merge_object(original: dict[str, Any], patch: dict[str, Any], of: shape.Shape) -> dict[str, Any]:
+    if _DIRECTIVE in patch:
+        if patch[_DIRECTIVE] == "replace":
+            return {key: value for key, value in patch.items() if key != _DIRECTIVE}
+        if patch[_DIRECTIVE] == "delete":
+            return {}
+        raise _unknown_directive(patch)
+    result = _retained(original, patch)
+    done: set[str] = {_RETAIN}
+    for directive in [key for key in patch if key.startswith(_ORDER)]:
+        name = directive.removeprefix(_ORDER)
+        done |= {directive, name}
+        _reorder(result, patch, name, patch[directive], _shape_of(of, name))
+    for key, value in patch.items():
+        if key in done:
+            continue
+        if key.startswith(_DELETE_FROM):
+            _delete_from(result, key.removeprefix(_DELETE_FROM), value)
+        elif value is None:
+            result.pop(key, None)
+        else:
+            _merge_member(result, key, value, of)
+    return result
+
+
+def _shape_of(of: shape.Shape, name: str) -> shape.Shape:
+    if of.kind == shape.MAP:
+        return of.item
+    return of.fields.get(name, shape.UNKNOWN)
+
+
+def _merge_member(result: dict[str, Any], key: str, value: Any, of: shape.Shape) -> None:
+    current = result.get(key)
+    if isinstance(value, dict) and isinstance(current, dict):
+        inner = _shape_of(of, key)
+        result[key] = value if "replace" in inner.strategy else _merge_object(current, value, inner)
+        return
+    if isinstance(value, list) and isinstance(current, list):
+        inner = _shape_of(of, key)
+        result[key] = _merge_list(current, value, inner) if "merge" in inner.strategy else value
+        return
+    if key not in result or type(current) is not type(value):
+        value = _without_nulls(value)
+    if _is_directive(value):
+        result.pop(key, None)
+    else:
+        result[key] = _without_directives(value)
+
+
+def _retained(original: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
+    if _RETAIN not in patch:
+        return dict(original)
+    keys = patch[_RETAIN]
+    if not isinstance(keys, list):
+        raise errors.bad_request(_BAD_RETAIN)
+    for key, value in patch.items():
+        if value is None or key == _RETAIN or key.startswith((_DELETE_FROM, _ORDER)):
+            continue
+        if key not in keys:
+            raise errors.bad_request(_BAD_RETAIN)
+    return {key: value for key, value in original.items() if key in keys}
+
+
+def _delete_from(result: dict[str, Any], name: str, values: Any) -> None:
+    if values is None:
+        result.pop(name, None)
+        return
+    if name not in result:
+        return
+    current = result[name]
+    if not isinstance(values, list) or not isinstance(current, list):
+        raise errors.bad_request(_BAD_PRIMITIVE)
+    result[name] = [value for value in current if value not in values]
+
+
+def _reorder(result: dict[str, Any], patch: dict[str, Any], name: str, order: Any, of: shape.Shape) -> None:
+    """Merge the list and put its elements in the order asked for; the server's own keep their places among them."""
+    if not isinstance(order, list):
+        raise _wrong_type("[]interface {}", order)
+    original, changes = result.get(name), patch.get(name)
+    if original is not None and not isinstance(original, list):
+        raise _wrong_type("[]interface {}", original)
+    if changes is not None and not isinstance(changes, list):
+        raise _wrong_type("[]interface {}", changes)
+    _check_order(changes or [], order, of.merge_key)
+    if changes is not None and original is not None:
+        merged = _merge_list(original, changes, of) if "merge" in of.strategy else changes
+    elif changes is not None:
+        merged = _without_directives(changes)
+    elif original is not None:
+        merged = original
+    else:
+        return
+    result[name] = _ordered(merged, order, original or [], of.merge_key)
+
+
+def _check_order(changes: list[Any], order: list[Any], merge_key: str) -> None:
+    if not changes or not order:
+        return
+    places = iter(order)
+    for item in changes:
+        if _is_directive(item):
+            continue
+        key = _key(item, merge_key)
+        if not any(_key(place, merge_key) == key for place in places):
+            words = f"The order in patch list:\n{changes}\n doesn't match $setElementOrder list:\n{order}\n"
+            raise errors.internal(words)
+
+
+def _merge_list(original: list[Any], patch: list[Any], of: shape.Shape) -> list[Any]:
+    if not original and not patch:
+        return original
+    kinds = {type(item) for item in (*original, *patch)}
+    if list in kinds:
+        raise errors.error(422, "Invalid", "the server rejected our request due to an error in our request")
+    if dict not in kinds:
+        merged = list(dict.fromkeys([*original, *patch]))
+        return _ordered(merged, patch, original, "")
+    if len(kinds) > 1:
+        raise errors.internal(f"list element types are not identical: {[original, patch]}")
+    if not of.merge_key:
+        raise errors.internal("cannot merge lists without merge key for struct")
+    kept, changes = _special(original, patch, of.merge_key)
+    merged = list(kept)
+    places = {_key(item, of.merge_key): index for index, item in reversed(list(enumerate(merged)))}
+    for change in changes:
+        key = _key(change, of.merge_key)
+        if key in places:
+            merged[places[key]] = _merge_object(merged[places[key]], change, of.item)
+        else:
+            places[key] = len(merged)
+            merged.append(_without_directives(_without_nulls(change)))
+    return _ordered(merged, changes, kept, of.merge_key)
+
+
+def _special(original: list[Any], patch: list[Any], merge_key: str) -> tuple[list[Any], list[Any]]:
+    """(what stays of the original, what is merged into it), after the `$patch` elements have had their say."""
+    changes: list[Any] = []
+    deleted: list[Any] = []
+    replace = False
+    for item in patch:
+        directive = item.get(_DIRECTIVE)
+        if directive is None:
+            changes.append(item)
+        elif directive == "delete":
+            deleted.append(_key(item, merge_key))
+        elif directive == "replace":
+            replace = True
+        elif directive == "merge":
+            raise errors.internal("merging lists cannot yet be specified in the patch")
+        else:
+            raise _unknown_directive(item)
+    if replace:
+        return changes, []
+    if deleted:
+        original = [item for item in original if item.get(merge_key) not in deleted]
+    return original, changes
+
+
+def _ordered(merged: list[Any], order: list[Any], server_order: list[Any], merge_key: str) -> list[Any]:
+    """Patch items by the patch's order, the others by the server's, interleaved where the server's order allows."""
+    wanted = _places(order, merge_key)
+    live = _places(server_order, merge_key)
+    mine = sorted(
+        (item for item in merged if _key(item, merge_key) in wanted), key=lambda i: wanted[_key(i, merge_key)]
+    )
+    others = [item for item in merged if _key(item, merge_key) not in wanted]
+    others.sort(key=lambda item: live.get(_key(item, merge_key), len(live)))
+    result: list[Any] = []
+    queue = iter(mine)
+    following = next(queue, None)
+    for other in others:
+        place = live.get(_key(other, merge_key))
+        while following is not None:
+            ahead = live.get(_key(following, merge_key))
+            if place is not None and ahead is not None and place < ahead:
+                break
+            result.append(following)
+            following = next(queue, None)
+        result.append(other)
+    if following is not None:
+        result.append(following)
+    result.extend(queue)
+    return result
+
+
+def _places(items: Iterable[Any], merge_key: str) -> dict[Any, int]:
+    places: dict[Any, int] = {}
+    for index, item in enumerate(items):
+        if not (isinstance(item, dict) and _DIRECTIVE in item):
+            places.setdefault(_key(item, merge_key), index)
+    return places
+
+
+def _key(item: Any, merge_key: str) -> Any:
+    if not merge_key:
+        return item
+    if not isinstance(item, dict):
+        raise _wrong_type("map[string]interface {}", item)
+    if merge_key not in item:
+        raise errors.internal(f"map: {_go(item)} does not contain declared merge key: {merge_key}")
+    return item[merge_key]
+
+
+def _is_directive(value: Any) -> bool:
+    return isinstance(value, dict) and _DIRECTIVE in value
+
+
+def _without_directives(value: Any) -> Any:
+    """For values that the original has no counterpart of: there is nothing to retain, delete from or put in order."""
+    if isinstance(value, dict):
+        return {
+            key: _without_directives(inner)
+            for key, inner in value.items()
+            if key != _RETAIN and not key.startswith((_DELETE_FROM, _ORDER)) and not _is_directive(inner)
+        }
+    if isinstance(value, list):
+        return [_without_directives(inner) for inner in value if not _is_directive(inner)]
+    return value
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nulls(inner) for key, inner in value.items() if inner is not None}
+    if isinstance(value, list):
+        return [_without_nulls(inner) for inner in value]
+    return value
+
+
+def _unknown_directive(item: dict[str, Any]) -> errors.StatusError:
+    return errors.internal(f"unknown patch type: {item[_DIRECTIVE]} in map: {_go(item)}")
+
+
+def _wrong_type(expected: str, value: Any) -> errors.StatusError:
+    names = {dict: "map[string]interface {}", list: "[]interface {}", str: "string", bool: "bool", int: "int64"}
+    return errors.internal(f"expected a {expected}, but received a {names.get(type(value), 'float64')}")
+
+
+def _go(value: Any) -> str:
+    """A tree as Go prints it in upstream's messages."""
+    if isinstance(value, dict):
+        return "map[" + " ".join(f"{key}:{_go(value[key])}" for key in sorted(value)) + "]"
+    if isinstance(value, list):
+        return "[" + " ".join(map(_go, value)) + "]"
+    if value is None:
+        return "<nil>"
+    return str(value).lower() if isinstance(value, bool) else str(value)

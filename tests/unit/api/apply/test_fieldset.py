@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pybernetes.api.apply import fieldset
+
+steps = st.sampled_from(["f:a", "f:b", 'k:{"name":"x"}', 'v:"y"', "i:0"])
+path_sets = st.sets(st.lists(steps, min_size=1, max_size=4).map(tuple), max_size=8)
+
+
+def made(paths: set[tuple[str, ...]]) -> fieldset.Set:
+    return fieldset.from_paths(sorted(paths))
+
+
+@given(path_sets)
+def test_round_trip(paths: set[tuple[str, ...]]) -> None:
+    assert set(fieldset.paths(made(paths))) == paths
+
+
+@given(path_sets, path_sets)
+def test_algebra_is_that_of_sets(left: set[tuple[str, ...]], right: set[tuple[str, ...]]) -> None:
+    a, b = made(left), made(right)
+    assert set(fieldset.paths(fieldset.union(a, b))) == left | right
+    assert set(fieldset.paths(fieldset.difference(a, b))) == left - right
+    assert set(fieldset.paths(fieldset.intersection(a, b))) == left & right
+    assert a == made(left)
+    assert b == made(right)
+
+
+def test_path_text() -> None:
+    path = ("f:spec", "f:ports", 'k:{"protocol":"TCP","containerPort":80}', "f:name", 'v:"x"', "i:3")
+    assert fieldset.path_text(path) == '.spec.ports[containerPort=80,protocol="TCP"].name[="x"][3]'
+
+
+@pytest.mark.parametrize("fields", [[], {"x": {}}, {"k:1": {}}, {"v:": {}}, {"i:x": {}}, {"f:a": 1}])
+def test_check(fields: object) -> None:
+    with pytest.raises(ValueError, match="."):
+        fieldset.check(fields)
+    fieldset.check({"f:a": {".": {}, 'k:{"n":1}': {}}})

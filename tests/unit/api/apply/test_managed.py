@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from pybernetes.api import apply, codecs
+from pybernetes.api.types import apps_v1, core_v1
+
+T1, T2 = "2026-01-01T00:00:00Z", "2026-01-01T00:00:05Z"
+
+
+def config_map(**data: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "c", "namespace": "d", "uid": "u"},
+        "data": data,
+    }
+
+
+def create(tree: dict[str, Any], kind: Any = core_v1.ConfigMap, manager: str = "one") -> dict[str, Any]:
+    entries = apply.created(tree, kind, manager=manager, api_version="v1", time=T1)
+    return {**tree, "metadata": {**tree["metadata"], "managedFields": entries}}
+
+
+def update(old: dict[str, Any], new: dict[str, Any], manager: str, **more: Any) -> list[dict[str, Any]]:
+    return apply.updated(old, new, core_v1.ConfigMap, manager=manager, api_version="v1", time=T2, **more)
+
+
+def test_creator_owns_what_it_wrote() -> None:
+    entries = create(config_map(a="1"))["metadata"]["managedFields"]
+    assert entries == [
+        {
+            "manager": "one",
+            "operation": "Update",
+            "apiVersion": "v1",
+            "time": T1,
+            "fieldsType": "FieldsV1",
+            "fieldsV1": {"f:data": {".": {}, "f:a": {}}},
+        }
+    ]
+
+
+def test_deployment_as_upstream_writes_it() -> None:
+    tree = codecs.to_tree(
+        codecs.from_tree(
+            apps_v1.Deployment,
+            {
+                "metadata": {"name": "web", "labels": {"app": "web"}},
+                "spec": {
+                    "replicas": 3,
+                    "selector": {"matchLabels": {"app": "web"}},
+                    "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%"}},
+                    "template": {
+                        "metadata": {"labels": {"app": "web"}},
+                        "spec": {"containers": [{"name": "web", "image": "busybox", "resources": {}}], "securityContext": {}},
+                    },
+                },
+            },
+        )
+    )  # fmt: skip
+    (entry,) = apply.created(tree, apps_v1.Deployment, manager="kubectl-create", api_version="apps/v1", time=T1)
+    assert entry["fieldsV1"] == {
+        "f:metadata": {"f:labels": {".": {}, "f:app": {}}},
+        "f:spec": {
+            "f:replicas": {},
+            "f:selector": {},
+            "f:strategy": {"f:rollingUpdate": {".": {}, "f:maxSurge": {}}, "f:type": {}},
+            "f:template": {
+                "f:metadata": {"f:labels": {".": {}, "f:app": {}}},
+                "f:spec": {
+                    "f:containers": {
+                        'k:{"name":"web"}': {".": {}, "f:image": {}, "f:name": {}, "f:resources": {}},
+                    },
+                    "f:securityContext": {},
+                },
+            },
+        },
+    }
+
+
+def test_changed_fields_move_to_the_writer() -> None:
+    old = create(config_map(a="1", b="1"))
+    entries = update(old, {**old, "data": {"a": "2", "b": "1", "c": "3"}}, "two")
+    assert [(e["manager"], e["time"], e["fieldsV1"]) for e in entries] == [
+        ("one", T1, {"f:data": {".": {}, "f:b": {}}}),
+        ("two", T2, {"f:data": {"f:a": {}, "f:c": {}}}),
+    ]
+
+
+def test_removed_fields_belong_to_nobody() -> None:
+    old = create(config_map(a="1", b="1"))
+    (entry,) = update(old, {**old, "data": {"a": "1"}}, "two")
+    assert entry["fieldsV1"] == {"f:data": {".": {}, "f:a": {}}}
+    assert entry["time"] == T1
+
+
+def test_no_change_keeps_the_books() -> None:
+    old = create(config_map(a="1"))
+    assert update(old, copy.deepcopy(old), "two") == old["metadata"]["managedFields"]
+
+
+def test_the_server_s_own_metadata_is_not_owned() -> None:
+    old = create(config_map(a="1"))
+    new = {**old, "metadata": {**old["metadata"], "resourceVersion": "7", "generation": 2}}
+    assert update(old, new, "two") == old["metadata"]["managedFields"]
+
+
+def test_subresources_keep_their_own_entry() -> None:
+    old = create(config_map(a="1"))
+    entries = update(old, {**old, "data": {"a": "2"}}, "one", subresource="status")
+    assert [(e["manager"], e.get("subresource")) for e in entries] == [("one", None), ("one", "status")]
+
+
+def test_a_client_can_reset_and_rewrite_the_books() -> None:
+    old = create(config_map(a="1"))
+    reset = {**old, "metadata": {**old["metadata"], "managedFields": [{}]}}
+    assert update(old, reset, "two") == []
+    renamed = [{**old["metadata"]["managedFields"][0], "manager": "new"}]
+    given = {**old, "metadata": {**old["metadata"], "managedFields": renamed}}
+    assert [e["manager"] for e in update(old, given, "two")] == ["new"]
+    broken = [{**renamed[0], "fieldsV1": {"nonsense": {}}}]
+    given = {**old, "metadata": {**old["metadata"], "managedFields": broken}}
+    assert [e["manager"] for e in update(old, given, "two")] == ["one"]
+
+
+def test_an_object_without_books_starts_none() -> None:
+    assert update(config_map(a="1"), config_map(a="2"), "two") == []
+
+
+def test_old_updaters_are_put_together() -> None:
+    tree = create(config_map(k0="0"), manager="m0")
+    for number in range(1, 13):
+        new = {**tree, "data": {**tree["data"], f"k{number}": "x"}}
+        entries = apply.updated(
+            tree, new, core_v1.ConfigMap, manager=f"m{number}", api_version="v1", time=f"2026-01-01T00:01:{number:02}Z"
+        )
+        tree = {**new, "metadata": {**new["metadata"], "managedFields": entries}}
+    managers = [e["manager"] for e in tree["metadata"]["managedFields"]]
+    assert len(managers) == 10
+    assert managers[0] == "ancient-changes"
+    assert set(tree["metadata"]["managedFields"][0]["fieldsV1"]["f:data"]) == {".", "f:k0", "f:k1", "f:k2", "f:k3"}
+
+
+def test_custom_resources_merge_by_key() -> None:
+    tree = {"metadata": {"name": "x"}, "spec": {"a": {"b": 1}, "l": [1, 2]}}
+    (entry,) = apply.created(tree, dict, manager="m", api_version="e.io/v1", time=T1)
+    assert entry["fieldsV1"] == {"f:spec": {".": {}, "f:a": {".": {}, "f:b": {}}, "f:l": {}}}
