@@ -1,4 +1,4 @@
-"""The shape of API types as patches and server-side apply see them: what is merged, what is replaced, and by which keys.
+"""The shape of API types as patches and server-side apply see them: what merges, what is replaced, and by which keys.
 
 `codecs` knows how a type is written; this module joins that with the schema's merge facts (`types/_merge.py`) into one
 small graph per type. It is built when first asked for, field by field, because few requests touch many types and some

@@ -53,7 +53,10 @@ def test_deployment_as_upstream_writes_it() -> None:
                     "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%"}},
                     "template": {
                         "metadata": {"labels": {"app": "web"}},
-                        "spec": {"containers": [{"name": "web", "image": "busybox", "resources": {}}], "securityContext": {}},
+                        "spec": {
+                            "containers": [{"name": "web", "image": "busybox", "resources": {}}],
+                            "securityContext": {},
+                        },
                     },
                 },
             },
