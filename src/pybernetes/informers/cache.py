@@ -5,6 +5,7 @@ Readers get the shared objects themselves: change a `codecs.copy`, never what a 
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
@@ -63,7 +64,7 @@ class Cache(Generic[T]):
         source = self._namespaces.get(namespace, {}) if namespace else self._objects
         return list(source.values())
 
-    def index(self, index: str, value: str) -> list[T]:  # type: ignore[valid-type]  # `list` is a method here
+    def index(self, index: str, value: str) -> builtins.list[T]:
         """The objects that an index files under a value. Raises KeyError for an index nobody declared."""
         return list(self._indexes[index].entries.get(value, {}).values())
 

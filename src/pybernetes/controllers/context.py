@@ -1,0 +1,73 @@
+"""What every controller is given: the client, shared informers, time, chance, events and settings."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from pybernetes.client import Client
+from pybernetes.informers import Informer, Informers, Loop, Queue, Recorder
+from pybernetes.kits.chance import Chance
+from pybernetes.kits.clock import Clock
+
+
+class Controller(Protocol):
+    """Registers with informers when made; works from `run` until cancelled."""
+
+    async def run(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a cluster decides about its controllers; the defaults are upstream's. Durations in seconds.
+
+    - `ca`: the certificates, in PEM, that clients inside the cluster trust the API server by.
+    - `sign_token(claims)`: a signed service-account token; without it, token Secrets are not filled.
+    - `cluster_cidr`: the pods' addresses; empty: nodes get no ranges from us.
+    """
+
+    ca: bytes = b""
+    sign_token: Callable[[Mapping[str, Any]], str] | None = None
+    token_issuer: str = "kubernetes/serviceaccount"
+    legacy_tokens: bool = False
+    cluster_cidr: str = ""
+    node_cidr_mask_size: int = 24
+    node_monitor_period: float = 5.0
+    node_monitor_grace_period: float = 50.0
+    node_startup_grace_period: float = 60.0
+    terminated_pod_threshold: int = 12500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """Shared by all controllers of a process. `recorder(component)` makes the events of one component."""
+
+    client: Client
+    informers: Informers
+    clock: Clock
+    chance: Chance
+    recorder: Callable[[str], Recorder]
+    settings: Settings = field(default_factory=Settings)
+
+    def queue(self, name: str) -> Queue:
+        return Queue(name, clock=self.clock, chance=self.chance)
+
+    async def reconcile(
+        self,
+        name: str,
+        queue: Queue,
+        reconcile: Callable[[str], Awaitable[float | None]],
+        *,
+        after: tuple[Informer[Any], ...],
+        workers: int = 5,
+    ) -> None:
+        """Wait for the informers, then work on the queue until cancelled."""
+        await synced(*after)
+        await Loop(name, queue, reconcile, workers=workers, clock=self.clock).run()
+
+
+async def synced(*informers: Informer[Any]) -> None:
+    """Wait until each informer has its first state."""
+    await asyncio.gather(*(informer.wait_synced() for informer in informers))
