@@ -156,7 +156,7 @@ def test_two_appliers_share_a_keyed_list(first: list[str], second: list[str], ag
     tree = applied(None, config(first), manager="a", time=T1)
     tree = applied(tree, config(second), manager="b", time=T1)
     tree = applied(tree, config(again), manager="a", time=T2)
-    pod_spec = tree["spec"].get("template", {}).get("spec", {})
+    pod_spec = tree.get("spec", {}).get("template", {}).get("spec", {})
     result = [c["name"] for c in pod_spec.get("containers", [])]
     assert set(result) == set(second) | set(again)
     assert [name for name in result if name in again] == again
