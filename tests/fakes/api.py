@@ -228,7 +228,7 @@ class FakeApi:
             raise errors.modified(resource.group, resource.name, name)
         if subresource == "status":
             wanted, obj = obj, codecs.copy(current)
-            obj.status = wanted.status
+            obj.status, obj.metadata.annotations = wanted.status, wanted.metadata.annotations
         elif subresource == "finalize":
             wanted, obj = obj, codecs.copy(current)
             obj.spec.finalizers = wanted.spec.finalizers

@@ -1,0 +1,59 @@
+"""Runs the controllers of a process, and starts again those that die."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from pybernetes.controllers import table
+from pybernetes.controllers.context import Context, Controller
+from pybernetes.kits.backoff import Backoff
+from pybernetes.kits.tasks import Tasks
+
+log = logging.getLogger(__name__)
+
+
+def chosen(only: str) -> list[str]:
+    """The names that `--controllers` means: `*` all, `foo` that one, `-foo` not that one.
+
+    Raises ValueError for a name that no controller has.
+    """
+    words = [word.strip() for word in only.split(",") if word.strip()]
+    unknown = [word for word in words if word != "*" and word.removeprefix("-") not in table.CONTROLLERS]
+    if unknown:
+        raise ValueError(f"{', '.join(map(repr, unknown))} is not in the list of known controllers")
+    return [name for name in table.CONTROLLERS if f"-{name}" not in words and (name in words or "*" in words)]
+
+
+class Controllers:
+    """The controllers that `only` names, over one context. The context's informers are started by its owner."""
+
+    def __init__(self, context: Context, *, only: str = "*") -> None:
+        self._context = context
+        self._tasks = Tasks()
+        self._made: dict[str, Controller] = {name: table.CONTROLLERS[name](context) for name in chosen(only)}
+
+    @property
+    def names(self) -> list[str]:
+        return list(self._made)
+
+    async def run(self) -> None:
+        """Work until cancelled, or closed."""
+        for name, controller in self._made.items():
+            self._tasks.spawn(self._keep(name, controller), name=name)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await self._tasks.close()
+
+    async def close(self) -> None:
+        await self._tasks.close()
+
+    async def _keep(self, name: str, controller: Controller) -> None:
+        backoff = Backoff(first=1.0, cap=60.0, jitter=0.5, chance=self._context.chance)
+        while True:
+            try:
+                await controller.run()
+            except Exception:
+                log.exception("%s died; starting it again", name)
+            await self._context.clock.sleep(backoff.next())

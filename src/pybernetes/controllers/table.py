@@ -1,0 +1,19 @@
+"""All controllers, by upstream's names; the one list that says what runs, in which order they are made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pybernetes.controllers import root_ca, serviceaccount_tokens, serviceaccounts
+from pybernetes.controllers.context import Context, Controller
+from pybernetes.controllers.deployment import Deployments
+from pybernetes.controllers.replicaset import ReplicaSets, replication
+
+CONTROLLERS: dict[str, Callable[[Context], Controller]] = {
+    "serviceaccount-token-controller": serviceaccount_tokens.Tokens,
+    "replicationcontroller-controller": replication.controller_for,
+    "serviceaccount-controller": serviceaccounts.ServiceAccounts,
+    "deployment-controller": Deployments,
+    "replicaset-controller": ReplicaSets,
+    "root-ca-certificate-publisher-controller": root_ca.RootCA,
+}
