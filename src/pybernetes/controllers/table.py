@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pybernetes.controllers import root_ca, serviceaccount_tokens, serviceaccounts
+from pybernetes.controllers import endpoints, root_ca, serviceaccount_tokens, serviceaccounts
 from pybernetes.controllers.context import Context, Controller
 from pybernetes.controllers.deployment import Deployments
+from pybernetes.controllers.endpointslice import EndpointSlices
 from pybernetes.controllers.replicaset import ReplicaSets, replication
 
 CONTROLLERS: dict[str, Callable[[Context], Controller]] = {
     "serviceaccount-token-controller": serviceaccount_tokens.Tokens,
+    "endpoints-controller": endpoints.Endpoints,
+    "endpointslice-controller": EndpointSlices,
     "replicationcontroller-controller": replication.controller_for,
     "serviceaccount-controller": serviceaccounts.ServiceAccounts,
     "deployment-controller": Deployments,
