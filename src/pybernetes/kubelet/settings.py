@@ -1,0 +1,48 @@
+"""What a kubelet is told at its start."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+KUBELET_VERSION = "v1.36.2"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Names and defaults are upstream's; times are seconds.
+
+    `root` holds volumes, hosts files and tokens; `logs` holds the containers' logs. `mounts` says whether the kubelet
+    may mount (root): without it, memory-backed volumes are plain folders, as the simulated runtime needs them.
+    """
+
+    node_name: str
+    root: pathlib.Path
+    logs: pathlib.Path = pathlib.Path("/var/log/pods")
+    node_ip: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    taints: Sequence[tuple[str, str, str]] = ()
+    pod_cidr: str = "10.244.0.0/24"
+    max_pods: int = 110
+    capacity: Mapping[str, str] = field(default_factory=dict)
+    cluster_dns: Sequence[str] = ()
+    cluster_domain: str = "cluster.local"
+    resolv_conf: pathlib.Path = pathlib.Path("/etc/resolv.conf")
+    cgroup_root: str = "/pybernetes"
+    mounts: bool = True
+    runtime_scheme: str = "containerd"
+    version: str = KUBELET_VERSION
+
+    status_frequency: float = 10.0
+    report_frequency: float = 300.0
+    lease_seconds: int = 40
+    restart_backoff: float = 10.0
+    max_restart_backoff: float = 300.0
+
+    serve: bool = True
+    address: str = "0.0.0.0"
+    port: int = 10250
+    certificate: pathlib.Path | None = None
+    key: pathlib.Path | None = None
+    client_ca: pathlib.Path | None = None

@@ -1,0 +1,62 @@
+"""subPath mounts: a part of a volume, which must not lead out of it through a symbolic link.
+
+The container may change the volume while we look. So the path is walked one component at a time from an open
+descriptor, following no link, and what is bound is the descriptor, not the name (upstream does the same, since
+CVE-2017-1002101).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+
+from pybernetes.kubelet.volumes import mounting
+from pybernetes.kubelet.volumes import place as places
+
+
+def open_inside(root: str, sub_path: str) -> int:
+    """A descriptor of the path, made where missing. Raises VolumeError."""
+    parts = pathlib.PurePosixPath(sub_path).parts
+    if sub_path.startswith("/") or ".." in parts:
+        raise places.VolumeError(f"subPath {sub_path} must be a relative path without '..'")
+    current = os.open(root, os.O_PATH | os.O_CLOEXEC)
+    try:
+        for part in parts:
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(part, mode=0o750, dir_fd=current)
+            below = os.open(part, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=current)
+            os.close(current)
+            current = below
+            if _is_link(current):
+                raise places.VolumeError(f"subPath {sub_path} leads through a symbolic link")
+    except OSError as error:
+        os.close(current)
+        raise places.VolumeError(f"failed to prepare subPath {sub_path}: {error}") from None
+    except places.VolumeError:
+        os.close(current)
+        raise
+    return current
+
+
+def _is_link(descriptor: int) -> bool:
+    return (os.fstat(descriptor).st_mode & 0o170000) == 0o120000
+
+
+def set_up(root: str, sub_path: str, target: pathlib.Path, *, mounts: bool) -> str:
+    """Bind the part of the volume to `target`, and give the path to mount."""
+    descriptor = open_inside(root, sub_path)
+    try:
+        if not mounts:
+            return os.path.join(root, sub_path)
+        is_folder = (os.fstat(descriptor).st_mode & 0o170000) == 0o040000
+        if not mounting.mounted_under(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if is_folder:
+                target.mkdir(exist_ok=True)
+            else:
+                target.touch()
+            mounting.bind(f"/proc/self/fd/{descriptor}", target)
+        return str(target)
+    finally:
+        os.close(descriptor)
