@@ -1,0 +1,1 @@
+"""The scheduler's plugins, one per file; `table` lists them in order."""

@@ -1,0 +1,26 @@
+"""Keeps pods off cordoned nodes, unless they tolerate that."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pybernetes.scheduler import nodes as tables
+from pybernetes.scheduler import shape as shapes
+from pybernetes.scheduler.plugins import plugin, tolerations
+
+TAINT = "node.kubernetes.io/unschedulable"
+REASON = "node(s) were unschedulable"
+
+
+class NodeUnschedulable(plugin.Base):
+    name = "NodeUnschedulable"
+
+    def prepare(self, shape: shapes.Shape, nodes: tables.Nodes) -> Any | None:
+        if not nodes.unschedulable:
+            return None
+        if tolerations.tolerated(shape.spec.tolerations, TAINT, "", tolerations.NO_SCHEDULE):
+            return None
+        return nodes.mask(nodes.unschedulable)
+
+    def reject(self, state: Any, nodes: tables.Nodes, rows: Any) -> list[plugin.Rejection]:
+        return [plugin.Rejection(REASON, state[rows], True)]

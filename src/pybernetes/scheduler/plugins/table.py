@@ -1,0 +1,24 @@
+"""The plugins in the order in which they are asked, with upstream's weights."""
+
+from __future__ import annotations
+
+from pybernetes.scheduler.plugins import plugin
+from pybernetes.scheduler.plugins.balanced_allocation import NodeResourcesBalancedAllocation
+from pybernetes.scheduler.plugins.image_locality import ImageLocality
+from pybernetes.scheduler.plugins.node_affinity import NodeAffinity
+from pybernetes.scheduler.plugins.node_name import NodeName
+from pybernetes.scheduler.plugins.node_ports import NodePorts
+from pybernetes.scheduler.plugins.node_resources_fit import NodeResourcesFit
+from pybernetes.scheduler.plugins.node_unschedulable import NodeUnschedulable
+from pybernetes.scheduler.plugins.taint_toleration import TaintToleration
+
+PLUGINS: tuple[plugin.Plugin, ...] = (
+    NodeUnschedulable(),
+    NodeName(),
+    TaintToleration(),
+    NodeAffinity(),
+    NodePorts(),
+    NodeResourcesFit(),
+    NodeResourcesBalancedAllocation(),
+    ImageLocality(),
+)

@@ -1,0 +1,135 @@
+"""What of a pod decides where it may go. Pods of one shape are interchangeable, so one decision serves them all."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from pybernetes.api import codecs, quantity
+from pybernetes.api.types import core_v1
+
+CPU, MEMORY, STORAGE, PODS = "cpu", "memory", "ephemeral-storage", "pods"
+# What a container that asks for nothing counts as when nodes are compared (not when they are filled).
+DEFAULT_CPU_MILLI = 100
+DEFAULT_MEMORY = 200 * 1024 * 1024
+
+Amounts = dict[str, int]
+
+
+class HostPort(NamedTuple):
+    """A port taken on the node itself."""
+
+    ip: str
+    protocol: str
+    port: int
+
+    def clashes(self, other: HostPort) -> bool:
+        if (self.protocol, self.port) != (other.protocol, other.port):
+            return False
+        return self.ip == other.ip or "0.0.0.0" in (self.ip, other.ip)
+
+
+class Shape(msgspec.Struct, frozen=True, kw_only=True):
+    """Amounts are milli-CPUs for cpu, bytes, or whole units. `key` is equal for pods of one shape."""
+
+    key: bytes
+    requests: Amounts
+    counted_cpu: int
+    counted_memory: int
+    ports: tuple[HostPort, ...]
+    images: tuple[str, ...]
+    containers: int
+    priority: int
+    spec: core_v1.PodSpec
+
+
+def amount(resource: str, value: quantity.Quantity) -> int:
+    return value.milli() if resource == CPU else value.as_int()
+
+
+def requests(spec: core_v1.PodSpec) -> Amounts:
+    """What a pod needs: its containers together, or its largest init container, with sidecars and overhead."""
+    total: Amounts = {}
+    sidecars: Amounts = {}
+    init: Amounts = {}
+    for container in spec.initContainers:
+        asked = _of(container)
+        if container.restartPolicy == "Always":
+            _add(total, asked)
+            _add(sidecars, asked)
+            asked = dict(sidecars)
+        else:
+            asked = {name: asked.get(name, 0) + sidecars.get(name, 0) for name in {*asked, *sidecars}}
+        for name, value in asked.items():
+            init[name] = max(init.get(name, 0), value)
+    for container in spec.containers:
+        _add(total, _of(container))
+    for name, value in init.items():
+        total[name] = max(total.get(name, 0), value)
+    if spec.resources is not None:
+        # Asked for by the pod as a whole: that is what counts.
+        total.update({name: amount(name, asked_for) for name, asked_for in spec.resources.requests.items()})
+    for name, extra in spec.overhead.items():
+        total[name] = total.get(name, 0) + amount(name, extra)
+    return total
+
+
+def _of(container: core_v1.Container) -> Amounts:
+    return {name: amount(name, value) for name, value in container.resources.requests.items()}
+
+
+def _add(total: Amounts, asked: Amounts) -> None:
+    for name, value in asked.items():
+        total[name] = total.get(name, 0) + value
+
+
+def _counted(spec: core_v1.PodSpec, resource: str, default: int) -> int:
+    asked = sum(_of(container).get(resource, default) for container in spec.containers)
+    largest = max((_of(container).get(resource, default) for container in spec.initContainers), default=0)
+    overhead = spec.overhead.get(resource)
+    return max(asked, largest) + (amount(resource, overhead) if overhead is not None else 0)
+
+
+def host_ports(spec: core_v1.PodSpec) -> tuple[HostPort, ...]:
+    return tuple(
+        HostPort(port.hostIP or "0.0.0.0", port.protocol or "TCP", port.hostPort)
+        for container in (*spec.containers, *(c for c in spec.initContainers if c.restartPolicy == "Always"))
+        for port in container.ports
+        if port.hostPort
+    )
+
+
+def of(pod: core_v1.Pod) -> Shape:
+    """The shape of a pod."""
+    spec = pod.spec
+    asked = {name: value for name, value in requests(spec).items() if value}
+    ports = host_ports(spec)
+    images = tuple(sorted(container.image for container in (*spec.containers, *spec.initContainers)))
+    counted = _counted(spec, CPU, DEFAULT_CPU_MILLI), _counted(spec, MEMORY, DEFAULT_MEMORY)
+    depends_on = (
+        pod.metadata.namespace,
+        sorted(pod.metadata.labels.items()),
+        sorted(asked.items()),
+        counted,
+        ports,
+        images,
+        spec.priority,
+        spec.preemptionPolicy,
+        spec.nodeName,
+        sorted(spec.nodeSelector.items()),
+        spec.affinity,
+        spec.tolerations,
+        spec.topologySpreadConstraints,
+    )
+    return Shape(
+        key=codecs.encode(depends_on),
+        requests=asked,
+        counted_cpu=counted[0],
+        counted_memory=counted[1],
+        ports=ports,
+        images=images,
+        containers=len(spec.containers) + len(spec.initContainers),
+        priority=spec.priority or 0,
+        spec=spec,
+    )

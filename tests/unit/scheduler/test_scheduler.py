@@ -1,0 +1,151 @@
+"""The scheduler over the fake API, in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from pybernetes.api import errors, quantity
+from pybernetes.api.types import core_v1, meta_v1
+from pybernetes.informers import Informers, Recorder
+from pybernetes.kits.chance import Chance
+from pybernetes.kits.clock import VirtualClock, settle
+from pybernetes.scheduler import Scheduler
+from tests.fakes.api import FakeApi
+
+Q = quantity.Quantity.parse
+
+
+class World:
+    def __init__(self) -> None:
+        self.clock = VirtualClock()
+        self.api = FakeApi(clock=self.clock)
+        client = self.api.client()
+        self.informers = Informers(client, clock=self.clock, chance=Chance(1))
+        self.recorder = Recorder(client, "default-scheduler", clock=self.clock, chance=Chance(2))
+        self.scheduler = Scheduler(
+            client, self.informers, clock=self.clock, chance=Chance(3), recorder=lambda name: self.recorder
+        )
+
+    def node(self, name: str = "n1", cpu: str = "4") -> core_v1.Node:
+        stored: core_v1.Node = self.api.seed(
+            core_v1.Node(
+                metadata=meta_v1.ObjectMeta(name=name),
+                status=core_v1.NodeStatus(allocatable={"cpu": Q(cpu), "memory": Q("8Gi"), "pods": Q(110)}),
+            )
+        )
+        return stored
+
+    def pod(self, name: str, cpu: str = "100m", **spec: Any) -> core_v1.Pod:
+        container = core_v1.Container(name="c", resources=core_v1.ResourceRequirements(requests={"cpu": Q(cpu)}))
+        meta = meta_v1.ObjectMeta(name=name, namespace="default")
+        stored: core_v1.Pod = self.api.seed(
+            core_v1.Pod(metadata=meta, spec=core_v1.PodSpec(containers=[container], **spec))
+        )
+        return stored
+
+    def where(self, name: str) -> str:
+        return str(self.api.find(core_v1.Pod, name, "default").spec.nodeName)
+
+    def told(self, reason: str) -> list[str]:
+        return [event.message for event in self.api.all(core_v1.Event) if event.reason == reason]
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    made = World()
+    await made.informers.start()
+    running = asyncio.ensure_future(made.scheduler.run())
+    await made.informers.wait_synced()
+    while not hasattr(made.scheduler, "_queue"):  # noqa: ASYNC110  # the import of numpy runs in a thread
+        await asyncio.sleep(0)
+    yield made
+    running.cancel()
+    await asyncio.wait([running])
+    await made.recorder.close()
+    await made.informers.close()
+
+
+async def test_assigns_and_says_so(world: World) -> None:
+    world.node()
+    world.pod("a")
+    await settle(100)
+    assert world.where("a") == "n1"
+    assert world.told("Scheduled") == ["Successfully assigned default/a to n1"]
+
+
+async def test_waits_for_room_and_takes_it(world: World) -> None:
+    world.node(cpu="1")
+    first = world.pod("a", cpu="900m")
+    await settle(100)
+    world.pod("b", cpu="900m")
+    await settle(100)
+    message = (
+        "0/1 nodes are available: 1 Insufficient cpu. "
+        "preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod."
+    )
+    condition = world.api.find(core_v1.Pod, "b", "default").status.conditions[0]
+    assert (condition.type, condition.status, condition.reason) == ("PodScheduled", "False", "Unschedulable")
+    assert condition.message == message
+    assert world.told("FailedScheduling") == [message]
+    world.api.remove(world.api.find(core_v1.Pod, first.metadata.name, "default"))
+    await world.clock.advance(2)
+    assert world.where("b") == "n1"
+
+
+async def test_without_nodes_pods_wait_for_the_first(world: World) -> None:
+    world.pod("a")
+    await settle(100)
+    assert world.told("FailedScheduling") == ["no nodes available to schedule pods"]
+    world.node()
+    await world.clock.advance(2)
+    assert world.where("a") == "n1"
+
+
+async def test_higher_priority_first(world: World) -> None:
+    for name, priority in (("low", 1), ("high", 1000)):
+        world.pod(name, cpu="900m", priority=priority)
+    world.node(cpu="1")
+    await world.clock.advance(3)
+    assert (world.where("high"), world.where("low")) == ("n1", "")
+
+
+async def test_gates_and_other_schedulers_are_respected(world: World) -> None:
+    world.node()
+    gated = world.pod("gated", schedulingGates=[core_v1.PodSchedulingGate(name="g")])
+    world.pod("other", schedulerName="mine")
+    await settle(100)
+    assert (world.where("gated"), world.where("other")) == ("", "")
+    world.api.change(gated, lambda pod: pod.spec.schedulingGates.clear())
+    await settle(100)
+    assert world.where("gated") == "n1"
+
+
+async def test_a_failed_binding_gives_the_room_back_and_tries_again(world: World) -> None:
+    world.node(cpu="1")
+    world.api.fail(lambda call: errors.internal("no") if call.path.endswith("/binding") else None)
+    world.pod("a", cpu="900m")
+    await settle(100)
+    assert world.told("FailedScheduling")[0].startswith("binding rejected: ")
+    world.api.refuse.clear()
+    await world.clock.advance(3)
+    assert world.where("a") == "n1"
+
+
+async def test_many_pods_at_once(world: World) -> None:
+    for number in range(100):
+        world.node(f"n{number}", cpu="32")
+    for number in range(1000):
+        world.pod(f"p{number}")
+    await world.clock.advance(0)
+    began = time.perf_counter()
+    while any(not pod.spec.nodeName for pod in world.api.all(core_v1.Pod)) and time.perf_counter() - began < 20:
+        await settle(200)
+    counts: dict[str, int] = {}
+    for pod in world.api.all(core_v1.Pod):
+        counts[pod.spec.nodeName] = counts.get(pod.spec.nodeName, 0) + 1
+    assert set(counts.values()) == {10}
