@@ -67,6 +67,39 @@ def decode_tree(data: bytes | bytearray | memoryview) -> Any:
         raise DecodeError(str(error)) from None
 
 
+def decode_yaml(data: bytes) -> Any:
+    """The first YAML document as dicts and lists, read as kubectl reads it (no dates, no octal). Raises DecodeError."""
+    import yaml
+
+    try:
+        return yaml.load(data, Loader=_yaml_loader())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise DecodeError(f"error converting YAML to JSON: {error}") from None
+
+
+def encode_yaml(tree: Any) -> bytes:
+    """A tree as YAML with sorted keys, as upstream serves it."""
+    import yaml
+
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    text: str = yaml.dump(tree, Dumper=dumper, default_flow_style=False, allow_unicode=True)
+    return text.encode()
+
+
+@functools.cache
+def _yaml_loader() -> Any:
+    import yaml
+
+    class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+        """Timestamps stay the strings they are written as."""
+
+    Loader.yaml_implicit_resolvers = {
+        first: [pair for pair in pairs if pair[0] != "tag:yaml.org,2002:timestamp"]
+        for first, pairs in Loader.yaml_implicit_resolvers.items()
+    }
+    return Loader
+
+
 def to_tree(obj: Any) -> Any:
     """An object as a fresh tree of dicts, lists and scalars."""
     return orjson.loads(_encoder.encode(obj))

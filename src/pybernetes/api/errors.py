@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from pybernetes.api import fields
 from pybernetes.api.fields import FieldError
 from pybernetes.api.types import meta_v1
 
@@ -152,3 +153,19 @@ def unavailable(message: str) -> StatusError:
 
 def timeout(message: str, retry_after: int = 1) -> StatusError:
     return error(504, "Timeout", message, retry_after=retry_after)
+
+
+def invalid_option(option: str, value: str, supported: Iterable[str]) -> StatusError:
+    """A query parameter with a value it cannot have."""
+    problem = fields.not_supported(fields.Path(option), [value], tuple(supported))
+    return invalid("meta.k8s.io", "CreateOptions", "", [problem])
+
+
+def invalid_list_options(option: str, lacking: str) -> StatusError:
+    """A combination of list and watch options that is not allowed."""
+    why = {
+        "allowWatchBookmarks": "sendInitialEvents requires setting allowWatchBookmarks to true",
+        "resourceVersionMatch": "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
+        "": "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided",
+    }[lacking]
+    return invalid("meta.k8s.io", "ListOptions", "", [fields.forbidden(fields.Path(option), why)])

@@ -18,7 +18,10 @@ from pybernetes.api.types import _resources
 
 
 class Resource(msgspec.Struct, frozen=True, kw_only=True, dict=True):
-    """A resource of the API: `Resource(group="apps", version="v1", name="deployments", kind="Deployment", ...)`."""
+    """A resource of the API: `Resource(group="apps", version="v1", name="deployments", kind="Deployment", ...)`.
+
+    `kind_version` is the kind's own group and version where a subresource carries a kind of another one.
+    """
 
     group: str
     version: str
@@ -30,6 +33,7 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     short_names: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     type_name: str = ""
+    kind_version: str = ""
     partial: bool = False
 
     @property
@@ -45,7 +49,7 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def type(self) -> Any:
         """The type that carries it; `dict` for custom resources, PartialObjectMetadata for `metadata_only`."""
         if self.partial:
-            return load_type("meta_v1.PartialObjectMetadata")
+            return importlib.import_module("pybernetes.api.partial").PartialObjectMetadata
         return load_type(self.type_name) if self.type_name else dict
 
     def metadata_only(self) -> Resource:
@@ -85,8 +89,9 @@ def resources() -> tuple[Resource, ...]:
             short_names=_words(short),
             categories=_words(categories),
             type_name=type_name,
+            kind_version=own,
         )
-        for group, version, name, kind, singular, namespaced, verbs, short, categories, _, type_name in _resources.ROWS
+        for group, version, name, kind, singular, namespaced, verbs, short, categories, own, type_name in _resources.ROWS
     )
 
 

@@ -45,7 +45,7 @@ def _no_errors(*_: Any) -> list[fields.FieldError]:
     return []
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Kind(Generic[T]):
     """One served resource.
 
@@ -86,3 +86,11 @@ class Kind(Generic[T]):
 
 NAME = Column("Name", format="name")
 AGE = Column("Age")
+
+
+def resource(group: str, version: str, name: str) -> scheme.Resource:
+    """The built-in resource of that name. Raises KeyError."""
+    found = scheme.by_name(group, version, name)
+    if found is None:
+        raise KeyError(f"{group}/{version}/{name}")
+    return found

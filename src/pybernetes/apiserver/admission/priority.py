@@ -1,0 +1,77 @@
+"""Priority: resolves a pod's priority class to its number; keeps the global default unique."""
+
+from __future__ import annotations
+
+from pybernetes.api import errors
+from pybernetes.api.types import core_v1, scheduling_v1
+from pybernetes.apiserver.admission import plugin
+from pybernetes.apiserver.storage import collection as collections
+from pybernetes.apiserver.storage import selection
+
+
+class Priority:
+    name = "Priority"
+
+    def __init__(self, classes: collections.Collection) -> None:
+        self._classes = classes
+
+    async def admit(self, attributes: plugin.Attributes) -> None:
+        if attributes.kind.resource.group_resource != "pods" or attributes.subresource:
+            return
+        if attributes.operation != plugin.CREATE:
+            return
+        pod: core_v1.Pod = attributes.obj
+        value, policy = 0, "PreemptLowerPriority"
+        if pod.spec.priorityClassName:
+            item = self._classes.get("", pod.spec.priorityClassName)
+            if item is None:
+                raise errors.forbidden(
+                    "", "pods", attributes.name, f"no PriorityClass with name {pod.spec.priorityClassName} was found"
+                )
+            found = item.decoded(scheduling_v1.PriorityClass)
+        else:
+            found = self._default()
+            if found is not None:
+                pod.spec.priorityClassName = found.metadata.name
+        if found is not None:
+            value, policy = found.value, found.preemptionPolicy or policy
+        if pod.spec.priority is not None and pod.spec.priority != value:
+            raise errors.forbidden(
+                "",
+                "pods",
+                attributes.name,
+                f"the integer value of priority ({pod.spec.priority}) must not be provided in pod spec; "
+                f"priority admission controller computed {value} from the given PriorityClass name",
+            )
+        if pod.spec.preemptionPolicy is not None and pod.spec.preemptionPolicy != policy:
+            raise errors.forbidden(
+                "",
+                "pods",
+                attributes.name,
+                f"the string value of PreemptionPolicy ({pod.spec.preemptionPolicy}) must not be provided in pod "
+                f"spec; priority admission controller computed {policy} from the given PriorityClass name",
+            )
+        pod.spec.priority = value
+        pod.spec.preemptionPolicy = policy
+
+    async def validate(self, attributes: plugin.Attributes) -> None:
+        if attributes.kind.resource.group_resource != "priorityclasses.scheduling.k8s.io":
+            return
+        obj: scheduling_v1.PriorityClass | None = attributes.obj
+        if obj is None or not obj.globalDefault:
+            return
+        default = self._default()
+        if default is not None and default.metadata.name != obj.metadata.name:
+            raise errors.forbidden(
+                "scheduling.k8s.io",
+                "priorityclasses",
+                attributes.name,
+                f"PriorityClass {default.metadata.name} is already marked as default. Only one default can exist",
+            )
+
+    def _default(self) -> scheduling_v1.PriorityClass | None:
+        """The global default of lowest value, should there be several after all."""
+        classes = [
+            item.decoded(scheduling_v1.PriorityClass) for item in self._classes.select(selection.EVERYTHING).items
+        ]
+        return min((c for c in classes if c.globalDefault), key=lambda c: c.value, default=None)

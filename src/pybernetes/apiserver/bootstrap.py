@@ -1,0 +1,142 @@
+"""What a new cluster begins with: system namespaces, RBAC policy, priority classes, the `kubernetes` service."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from typing import Any
+
+from pybernetes import client as clients
+from pybernetes.api import codecs, errors
+from pybernetes.api.types import core_v1, discovery_v1, meta_v1, networking_v1, scheduling_v1
+from pybernetes.apiserver import settings as settings_
+from pybernetes.apiserver.authz import bootstrap
+
+NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
+PRIORITY_CLASSES = (
+    (
+        "system-node-critical",
+        2_000_001_000,
+        "Used for system critical pods that must not be moved from their current node.",
+    ),
+    (
+        "system-cluster-critical",
+        2_000_000_000,
+        "Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.",
+    ),
+)
+
+
+async def run(client: clients.Client, settings: settings_.Settings) -> None:
+    """Create what is missing, and bring the bootstrap policy up to date. Safe to run at every start."""
+    await asyncio.gather(*(_ensure(client, _namespace(name)) for name in NAMESPACES))
+    policy = [
+        *bootstrap.cluster_roles(),
+        *bootstrap.cluster_role_bindings(),
+        *bootstrap.roles(),
+        *bootstrap.role_bindings(),
+    ]
+    classes = [_priority_class(*row) for row in PRIORITY_CLASSES]
+    await asyncio.gather(
+        *(_reconcile(client, obj) for obj in policy),
+        *(_ensure(client, obj) for obj in classes),
+        _ensure(client, _service_cidr(settings)),
+        _kubernetes_service(client, settings),
+    )
+
+
+async def _ensure(client: clients.Client, obj: Any) -> Any:
+    try:
+        return await client.get(type(obj), obj.metadata.name, obj.metadata.namespace)
+    except errors.StatusError as error:
+        if error.reason != "NotFound":
+            raise
+    try:
+        return await client.create(obj)
+    except errors.StatusError as error:
+        if error.reason != "AlreadyExists":
+            raise
+        return await client.get(type(obj), obj.metadata.name, obj.metadata.namespace)
+
+
+async def _reconcile(client: clients.Client, wanted: Any) -> None:
+    """Rules and subjects that the policy has and the stored object lacks are added; nothing is taken away."""
+    found = await _ensure(client, wanted)
+    if found.metadata.annotations.get("rbac.authorization.kubernetes.io/autoupdate") == "false":
+        return
+    field = "rules" if hasattr(wanted, "rules") else "subjects"
+    if getattr(wanted, "aggregationRule", None) is not None:
+        return
+    lacking = [entry for entry in getattr(wanted, field) if entry not in getattr(found, field)]
+    if lacking:
+        changed = codecs.copy(found)
+        getattr(changed, field).extend(lacking)
+        await client.update(changed)
+
+
+def _namespace(name: str) -> core_v1.Namespace:
+    return core_v1.Namespace(metadata=meta_v1.ObjectMeta(name=name))
+
+
+def _priority_class(name: str, value: int, description: str) -> scheduling_v1.PriorityClass:
+    return scheduling_v1.PriorityClass(metadata=meta_v1.ObjectMeta(name=name), value=value, description=description)
+
+
+def _service_cidr(settings: settings_.Settings) -> networking_v1.ServiceCIDR:
+    return networking_v1.ServiceCIDR(
+        metadata=meta_v1.ObjectMeta(name="kubernetes"),
+        spec=networking_v1.ServiceCIDRSpec(cidrs=[settings.service_cidr]),
+    )
+
+
+def service_address(cidr: str) -> str:
+    """The first address of the service range: the API server's own."""
+    return str(ipaddress.ip_network(cidr)[1])
+
+
+async def _kubernetes_service(client: clients.Client, settings: settings_.Settings) -> None:
+    host, port = settings.advertise
+    labels = {"component": "apiserver", "provider": "kubernetes"}
+    service = core_v1.Service(
+        metadata=meta_v1.ObjectMeta(name="kubernetes", namespace="default", labels=labels),
+        spec=core_v1.ServiceSpec(
+            clusterIP=service_address(settings.service_cidr),
+            ports=[core_v1.ServicePort(name="https", port=443, protocol="TCP", targetPort=port)],
+            sessionAffinity="None",
+            type="ClusterIP",
+        ),
+    )
+    endpoints = core_v1.Endpoints(
+        metadata=meta_v1.ObjectMeta(
+            name="kubernetes",
+            namespace="default",
+            labels={"endpointslice.kubernetes.io/skip-mirror": "true"},
+        ),
+        subsets=[
+            core_v1.EndpointSubset(
+                addresses=[core_v1.EndpointAddress(ip=host)],
+                ports=[core_v1.EndpointPort(name="https", port=port, protocol="TCP")],
+            )
+        ],
+    )
+    slice_ = discovery_v1.EndpointSlice(
+        metadata=meta_v1.ObjectMeta(
+            name="kubernetes", namespace="default", labels={"kubernetes.io/service-name": "kubernetes"}
+        ),
+        addressType="IPv6" if ":" in host else "IPv4",
+        endpoints=[discovery_v1.Endpoint(addresses=[host], conditions=discovery_v1.EndpointConditions(ready=True))],
+        ports=[discovery_v1.EndpointPort(name="https", port=port, protocol="TCP")],
+    )
+    await _ensure(client, service)
+    await _replace(client, endpoints, ("subsets",))
+    await _replace(client, slice_, ("endpoints", "ports"))
+
+
+async def _replace(client: clients.Client, wanted: Any, names: tuple[str, ...]) -> None:
+    """The address may be another one than at the last start."""
+    found = await _ensure(client, wanted)
+    if any(getattr(found, name) != getattr(wanted, name) for name in names):
+        changed = codecs.copy(found)
+        for name in names:
+            setattr(changed, name, getattr(wanted, name))
+        await client.update(changed)

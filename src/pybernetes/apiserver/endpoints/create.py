@@ -1,0 +1,92 @@
+"""POST to a collection."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pybernetes.api import errors
+from pybernetes.apiserver import request as requests
+from pybernetes.apiserver import results
+from pybernetes.apiserver.admission import plugin
+from pybernetes.apiserver.endpoints import bodies, managed, metadata
+from pybernetes.apiserver.endpoints import scope as scopes
+from pybernetes.apiserver.resources import metadata as object_metadata
+from pybernetes.apiserver.storage import collection as collections
+
+GENERATE_ATTEMPTS = 8
+
+
+async def create(scope: scopes.Scope, request: requests.Request) -> results.Result:
+    """Answers 201 with the object as stored. Raises StatusError."""
+    obj = bodies.decode(request, scope.kind.resource)
+    return await create_object(scope, request, obj, request.attributes.namespace)
+
+
+async def create_object(
+    scope: scopes.Scope, request: requests.Request, obj: Any, namespace: str, *, applied: bool = False
+) -> results.Stored | results.Made:
+    """Create a decoded object, one's own to change; with `applied`, its managed fields are already right."""
+    resource = scope.kind.resource
+    dry_run = metadata.is_dry_run(request)
+    metadata.check_namespace(scope, obj, namespace)
+    if obj.metadata.resourceVersion:
+        raise errors.bad_request("resourceVersion should not be set on objects to be created")
+    generated = not obj.metadata.name and bool(obj.metadata.generateName)
+    metadata.fill_new(scope, obj, namespace)
+    attributes = plugin.Attributes(
+        operation=plugin.CREATE,
+        kind=scope.kind,
+        namespace=namespace,
+        name=obj.metadata.name,
+        user=request.user,
+        obj=obj,
+        dry_run=dry_run,
+    )
+    _prepare(scope, obj)
+    await scope.admission.admit(attributes)
+    scope.kind.default(obj)
+    reservation = await scope.reserve(obj, None, dry_run) if scope.reserve is not None else None
+    try:
+        problems = object_metadata.validate_create(obj.metadata, resource, scope.kind.check_name)
+        problems += scope.kind.validate(obj)
+        if problems:
+            raise scope.invalid(obj.metadata.name, problems)
+        request.warnings.extend(scope.kind.warnings(obj))
+        await scope.admission.validate(attributes)
+        if not applied:
+            managed.created(scope, request, obj)
+        if dry_run:
+            existing = scope.collection.get(namespace, obj.metadata.name)
+            if existing is not None:
+                raise errors.already_exists(resource.group, resource.name, obj.metadata.name)
+            if reservation is not None:
+                await reservation.give_back()
+            return results.Made(obj, 201, scope.kind)
+        item = await _store(scope, obj, namespace, generated=generated)
+    except BaseException:
+        if reservation is not None:
+            await reservation.give_back()
+        raise
+    if reservation is not None:
+        await reservation.keep()
+    return results.Stored(scope.kind, item, 201)
+
+
+def _prepare(scope: scopes.Scope, obj: Any) -> None:
+    if scope.kind.has_status:
+        obj.status = type(obj)().status
+    scope.kind.default(obj)
+    scope.kind.prepare_create(obj)
+
+
+async def _store(scope: scopes.Scope, obj: Any, namespace: str, *, generated: bool) -> Any:
+    resource = scope.kind.resource
+    for _ in range(GENERATE_ATTEMPTS):
+        try:
+            return await scope.collection.create(namespace, obj.metadata.name, obj)
+        except collections.Exists:
+            if not generated:
+                break
+            base = obj.metadata.generateName[: metadata.MAX_GENERATED_BASE]
+            obj.metadata.name = base + scope.chance.suffix(5)
+    raise errors.already_exists(resource.group, resource.name, obj.metadata.name)

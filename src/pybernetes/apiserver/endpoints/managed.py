@@ -1,0 +1,41 @@
+"""Keeps `metadata.managedFields` on every write: the bridge from typed objects to `api.apply`, which works on trees."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pybernetes.api import apply, codecs, times
+from pybernetes.api.types import meta_v1
+from pybernetes.apiserver import request as requests
+from pybernetes.apiserver.endpoints import metadata
+from pybernetes.apiserver.endpoints import scope as scopes
+
+
+def created(scope: scopes.Scope, request: requests.Request, obj: Any) -> None:
+    """Record the creator of a new object."""
+    resource = scope.kind.resource
+    if obj.metadata.managedFields:
+        obj.metadata.managedFields = []
+    entries = apply.created(
+        codecs.to_tree(obj),
+        resource.type,
+        manager=metadata.manager_of(request),
+        api_version=resource.api_version,
+        time=times.to_time(scope.clock.time()),
+    )
+    obj.metadata.managedFields = [meta_v1.ManagedFieldsEntry(**entry) for entry in entries]
+
+
+def updated(scope: scopes.Scope, request: requests.Request, new: Any, old: Any, subresource: str) -> None:
+    """Record who changed what."""
+    resource = scope.kind.resource
+    entries = apply.updated(
+        codecs.to_tree(old),
+        codecs.to_tree(new),
+        resource.type,
+        manager=metadata.manager_of(request),
+        api_version=resource.api_version,
+        time=times.to_time(scope.clock.time()),
+        subresource=subresource,
+    )
+    new.metadata.managedFields = [meta_v1.ManagedFieldsEntry(**entry) for entry in entries]

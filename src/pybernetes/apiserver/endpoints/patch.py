@@ -1,0 +1,132 @@
+"""PATCH: JSON, merge and strategic merge patches, and server-side apply, all through the write of `update`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pybernetes.api import apply, codecs, errors, fields, times
+from pybernetes.api.patch import json_patch, merge, strategic
+from pybernetes.apiserver import request as requests
+from pybernetes.apiserver import results
+from pybernetes.apiserver.endpoints import bodies, create, metadata, update
+from pybernetes.apiserver.endpoints import scope as scopes
+from pybernetes.apiserver.storage import item as items
+
+JSON_PATCH = "application/json-patch+json"
+MERGE = "application/merge-patch+json"
+STRATEGIC = "application/strategic-merge-patch+json"
+APPLY = "application/apply-patch+yaml"
+ACCEPTED = (JSON_PATCH, MERGE, STRATEGIC, APPLY)
+SUBRESOURCE_FIELDS = {"status": ("status",), "scale": ("spec",)}
+
+
+async def patch(scope: scopes.Scope, request: requests.Request) -> results.Result:
+    """Patch the object, or the part of it that the subresource names."""
+    kind = patch_type(request)
+    if kind == APPLY:
+        return await _apply(scope, request)
+    document = body(request, kind)
+    if request.flag("force"):
+        problem = fields.forbidden(fields.Path("force"), "may not be specified for non-apply patch")
+        raise errors.invalid("meta.k8s.io", "PatchOptions", "", [problem])
+    of = scope.kind.resource.type
+
+    def transform(item: items.Item) -> Any:
+        patched = patched_tree(kind, codecs.decode_tree(item.data), document, of)
+        return _object(scope, request, patched)
+
+    return await update.write(scope, request, transform, request.attributes.subresource)
+
+
+def patch_type(request: requests.Request) -> str:
+    kind = bodies.media_type(request)
+    if kind not in ACCEPTED:
+        raise errors.unsupported_media_type(ACCEPTED)
+    return kind
+
+
+def body(request: requests.Request, kind: str) -> Any:
+    """The patch document."""
+    if not isinstance(request.body, bytes):
+        return codecs.to_tree(request.body)
+    try:
+        return codecs.decode_yaml(request.body) if kind == APPLY else codecs.decode_tree(request.body)
+    except codecs.DecodeError as error:
+        raise errors.bad_request(f"error decoding patch: {error}") from None
+
+
+def patched_tree(kind: str, tree: Any, document: Any, of: Any) -> Any:
+    """A tree patched by a document of one of the three patch types."""
+    apply_to: Callable[[Any, Any], Any] = {JSON_PATCH: json_patch.apply, MERGE: merge.apply}.get(
+        kind, lambda tree, document: strategic.apply(tree, document, of)
+    )
+    return apply_to(tree, document)
+
+
+def _object(scope: scopes.Scope, request: requests.Request, tree: Any) -> Any:
+    obj = bodies.convert(request, tree, scope.kind.resource.type)
+    attributes = request.attributes
+    if obj.metadata.name != attributes.name:
+        path = fields.Path("metadata")["name"]
+        raise scope.invalid(attributes.name, [fields.invalid(path, obj.metadata.name, "field is immutable")])
+    metadata.check_namespace(scope, obj, attributes.namespace)
+    return obj
+
+
+async def _apply(scope: scopes.Scope, request: requests.Request) -> results.Result:
+    attributes = request.attributes
+    config = body(request, APPLY)
+    manager = request.query.get("fieldManager", "")
+    if not manager:
+        problem = fields.required(fields.Path("fieldManager"), "is required for apply patch")
+        raise errors.invalid("meta.k8s.io", "PatchOptions", "", [problem])
+    if not isinstance(config, dict):
+        raise errors.bad_request("error decoding YAML: the body is not an object")
+    # Decoding checks kind, types and (where asked for) unknown fields before anything is merged.
+    stated = bodies.convert(request, config, scope.kind.resource.type)
+    metadata.check_namespace(scope, stated, attributes.namespace)
+    if stated.metadata.name and stated.metadata.name != attributes.name:
+        raise errors.bad_request(
+            f"the name of the object ({stated.metadata.name}) does not match the name on the URL ({attributes.name})"
+        )
+    config.setdefault("metadata", {})["name"] = attributes.name
+
+    def applied(live: Any) -> Any:
+        result = apply.applied(
+            live,
+            config,
+            scope.kind.resource.type,
+            manager=manager,
+            api_version=scope.kind.resource.api_version,
+            time=times.to_time(scope.clock.time()),
+            force=request.flag("force"),
+            subresource=attributes.subresource,
+            ignore=_ignored(scope, config, attributes.subresource),
+        )
+        return _object(scope, request, result)
+
+    if scope.collection.get(attributes.namespace, attributes.name) is None:
+        if attributes.subresource:
+            raise scope.not_found(attributes.name)
+        if stated.metadata.uid:
+            why = (
+                f"uid mismatch: the provided object specified uid {stated.metadata.uid}, "
+                "and no existing object was found"
+            )
+            resource = scope.kind.resource
+            raise errors.conflict(resource.group, resource.name, attributes.name, why)
+        return await create.create_object(scope, request, applied(None), attributes.namespace, applied=True)
+
+    def transform(item: items.Item) -> Any:
+        return applied(codecs.decode_tree(item.data))
+
+    return await update.write(scope, request, transform, attributes.subresource, applied=True)
+
+
+def _ignored(scope: scopes.Scope, config: dict[str, Any], subresource: str) -> tuple[str, ...]:
+    """Top-level fields that this request cannot write, so an applier does not come to own them."""
+    if not subresource:
+        return ("status",) if scope.kind.has_status else ()
+    writable = ("apiVersion", "kind", "metadata", *SUBRESOURCE_FIELDS.get(subresource, ()))
+    return tuple(name for name in config if name not in writable)

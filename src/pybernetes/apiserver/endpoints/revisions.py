@@ -1,0 +1,89 @@
+"""resourceVersion, resourceVersionMatch and continue: what point in time a read is about."""
+
+from __future__ import annotations
+
+import base64
+from typing import NamedTuple
+
+import msgspec
+
+from pybernetes.api import errors, fields
+from pybernetes.api.types import meta_v1
+
+EXACT = "Exact"
+NOT_OLDER = "NotOlderThan"
+TOKEN_VERSION = "meta.k8s.io/v1"
+
+TOO_OLD_TOKEN = (
+    "The provided continue parameter is too old to display a consistent list result. You can start a new list "
+    "without the continue parameter, or use the continue token in this response to retrieve the remainder of the "
+    "results. Continuing with the provided token results in an inconsistent list - objects that were created, "
+    "modified, or deleted between the time the first chunk was returned and now may show up in the list."
+)
+
+
+class Token(NamedTuple):
+    """Where a list goes on: after this key, at this revision (-1: whatever is current)."""
+
+    after: str
+    revision: int
+
+
+class _Token(msgspec.Struct):
+    v: str
+    rv: int
+    start: str
+
+
+def parse(text: str) -> int:
+    """A resourceVersion parameter as a number; "" is 0. Raises StatusError as upstream does."""
+    if text == "" or text == "0":
+        return 0
+    if not text.isascii() or not text.isdigit():
+        detail = f'strconv.ParseUint: parsing "{text}": invalid syntax'
+        problem = fields.invalid(fields.Path("resourceVersion"), text, detail)
+        raise errors.bad_request(str(problem))
+    return int(text)
+
+
+def check_not_ahead(text: str, current: int) -> int:
+    """A resourceVersion that reads may ask for: not newer than what there is. Raises StatusError Timeout."""
+    wanted = parse(text)
+    if wanted > current:
+        failed = errors.timeout(f"Too large resource version: {wanted}, current: {current}")
+        if failed.status.details is not None:
+            failed.status.details.causes.append(
+                meta_v1.StatusCause(reason="ResourceVersionTooLarge", message="Too large resource version")
+            )
+        raise failed
+    return wanted
+
+
+def encode_token(prefix: str, after: str, revision: int) -> str:
+    """An opaque continue token, laid out as upstream's."""
+    token = _Token(v=TOKEN_VERSION, rv=revision, start=after.removeprefix(prefix) + "\0")
+    return base64.urlsafe_b64encode(msgspec.json.encode(token)).rstrip(b"=").decode()
+
+
+def decode_token(prefix: str, text: str) -> Token:
+    """Raises StatusError for a token we did not make."""
+    try:
+        token = msgspec.json.decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=_Token)
+    except (ValueError, msgspec.DecodeError):
+        raise errors.bad_request("continue key is not valid: encoded continue value is not valid") from None
+    if token.v != TOKEN_VERSION:
+        raise errors.bad_request(
+            f'continue key is not valid: server does not recognize this encoded version "{token.v}"'
+        )
+    if token.rv == 0:
+        raise errors.bad_request(
+            "continue key is not valid: incorrect encoded start resourceVersion (version meta.k8s.io/v1)"
+        )
+    return Token(prefix + token.start.rstrip("\0"), token.rv)
+
+
+def expired_token(prefix: str, after: str) -> errors.StatusError:
+    """410, with a token that goes on inconsistently from the same place."""
+    failed = errors.expired(TOO_OLD_TOKEN)
+    failed.status.metadata.continue_ = encode_token(prefix, after, -1)
+    return failed

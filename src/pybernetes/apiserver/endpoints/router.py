@@ -1,0 +1,112 @@
+"""Request -> endpoint: the verbs every resource has, and the visible table of subresources."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from pybernetes.api import errors
+from pybernetes.apiserver import request as requests
+from pybernetes.apiserver import results
+from pybernetes.apiserver.endpoints import (
+    binding,
+    components,
+    connect,
+    create,
+    delete,
+    eviction,
+    finalize,
+    get,
+    lists,
+    patch,
+    reviews,
+    scale,
+    token,
+    update,
+    watch,
+)
+from pybernetes.apiserver.endpoints import scope as scopes
+
+Endpoint = Callable[[scopes.Scope, requests.Request], Awaitable[results.Result]]
+
+VERBS: dict[str, Endpoint] = {
+    "create": create.create,
+    "get": get.get,
+    "list": lists.list_,
+    "watch": watch.watch,
+    "update": update.update,
+    "patch": patch.patch,
+    "delete": delete.delete,
+    "deletecollection": delete.delete_collection,
+}
+STATUS: dict[str, Endpoint] = {"get": get.get, "update": update.update, "patch": patch.patch}
+SCALE: dict[str, Endpoint] = {"get": scale.get, "update": scale.put, "patch": scale.patch_}
+
+
+class Router:
+    """`scopes` are the served resources by group, version and name."""
+
+    def __init__(
+        self,
+        scopes: Mapping[tuple[str, str, str], scopes.Scope],
+        *,
+        connections: connect.Connect,
+        evictions: eviction.Evictions,
+        tokens: token.Tokens,
+        asked: reviews.Reviews,
+        parts: components.Components,
+    ) -> None:
+        self._scopes = scopes
+        self._reviews = asked.handlers()
+        self._components: dict[str, Endpoint] = {"get": parts.get, "list": parts.list_}
+        self._subresources: dict[tuple[str, str], dict[str, Endpoint]] = {
+            ("namespaces", "finalize"): {"update": finalize.finalize},
+            ("pods", "attach"): {"get": connections.attach, "create": connections.attach},
+            ("pods", "binding"): {"create": binding.bind},
+            ("pods", "eviction"): {"create": evictions.evict},
+            ("pods", "exec"): {"get": connections.exec, "create": connections.exec},
+            ("pods", "log"): {"get": connections.log},
+            ("pods", "portforward"): {"get": connections.portforward, "create": connections.portforward},
+            ("serviceaccounts", "token"): {"create": tokens.create},
+        }
+
+    async def __call__(self, request: requests.Request) -> results.Result:
+        at = request.attributes
+        scope = self._scopes.get((at.group, at.version, at.resource))
+        if scope is None:
+            raise errors.path_not_found()
+        resource = scope.kind.resource
+        if at.namespace and not resource.namespaced and resource.name != "namespaces":
+            raise errors.path_not_found()
+        if resource.namespaced and not at.namespace and at.verb not in ("list", "watch") and not self._is_open(scope):
+            raise errors.path_not_found() if at.name else errors.method_not_allowed()
+        endpoint = self._endpoints(scope, at.subresource).get(at.verb)
+        if endpoint is None:
+            raise errors.method_not_allowed()
+        return await endpoint(scope, request)
+
+    def _is_open(self, scope: scopes.Scope) -> bool:
+        """Reviews in all namespaces; those of one namespace check it themselves."""
+        return scope.kind.resource.name in self._reviews
+
+    def _endpoints(self, scope: scopes.Scope, subresource: str) -> Mapping[str, Endpoint]:
+        resource = scope.kind.resource
+        if not subresource:
+            if resource.name in self._reviews:
+                return {"create": self._reviews[resource.name]}
+            if resource.group_resource == "componentstatuses":
+                return self._components
+            if resource.group_resource == "bindings":
+                return {"create": self._bind}
+            return {verb: VERBS[verb] for verb in resource.verbs} if len(resource.verbs) < len(VERBS) else VERBS
+        found = self._subresources.get((resource.group_resource, subresource))
+        if found is not None:
+            return found
+        if subresource == "status" and scope.kind.has_status:
+            return STATUS
+        if subresource == "scale" and scope.kind.scale is not None:
+            return SCALE
+        raise errors.path_not_found()
+
+    async def _bind(self, scope: scopes.Scope, request: requests.Request) -> results.Result:
+        """`bindings` is the old way to `pods/binding`."""
+        return await binding.bind(self._scopes["", "v1", "pods"], request)

@@ -1,0 +1,159 @@
+"""PUT of an object or of one of its subresources, and the write that patches share with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pybernetes.api import codecs, errors
+from pybernetes.apiserver import request as requests
+from pybernetes.apiserver import results
+from pybernetes.apiserver.admission import plugin
+from pybernetes.apiserver.endpoints import bodies, create, managed, metadata
+from pybernetes.apiserver.endpoints import scope as scopes
+from pybernetes.apiserver.resources import metadata as object_metadata
+from pybernetes.apiserver.storage import collection as collections
+from pybernetes.apiserver.storage import item as items
+
+# How often a write that names no resourceVersion is computed anew when others write in between.
+ATTEMPTS = 30
+
+# From the stored item, makes the new object.
+Transform = Callable[[items.Item], Any]
+
+
+async def update(scope: scopes.Scope, request: requests.Request) -> results.Result:
+    """Replace the object by the body."""
+    attributes = request.attributes
+    obj = bodies.decode(request, scope.kind.resource)
+    metadata.check_namespace(scope, obj, attributes.namespace)
+    if obj.metadata.name and obj.metadata.name != attributes.name:
+        raise errors.bad_request(
+            f"the name of the object ({obj.metadata.name}) does not match the name on the URL ({attributes.name})"
+        )
+    obj.metadata.name = attributes.name
+    if scope.collection.get(attributes.namespace, attributes.name) is None:
+        if scope.kind.create_on_update and not attributes.subresource and not obj.metadata.resourceVersion:
+            return await create.create_object(scope, request, obj, attributes.namespace)
+        raise scope.not_found(attributes.name)
+    return await write(scope, request, lambda _: codecs.copy(obj), attributes.subresource)
+
+
+async def write(
+    scope: scopes.Scope,
+    request: requests.Request,
+    transform: Transform,
+    subresource: str = "",
+    *,
+    applied: bool = False,
+) -> results.Stored | results.Made:
+    """Read, transform, check, write; again when another write came in between and the writer did not insist.
+
+    Subresources that change what ordinary updates may not (binding, resize, finalize) check that in their transform.
+
+    With `applied`, the transform is a server-side apply, which has done the managed fields itself.
+    """
+    namespace, name = request.attributes.namespace, request.attributes.name
+    for attempt in range(ATTEMPTS):
+        item = scope.find(namespace, name)
+        old = item.decoded(scope.kind.resource.type)
+        new = transform(item)
+        insists = bool(new.metadata.resourceVersion) and attempt == 0
+        metadata.check_preconditions(scope, new, old, name)
+        try:
+            return await _write_once(scope, request, item, old, new, subresource, applied)
+        except collections.Modified:
+            if insists and request.method == "PUT":
+                raise scope.modified(name) from None
+    raise scope.modified(name)
+
+
+async def _write_once(
+    scope: scopes.Scope,
+    request: requests.Request,
+    item: items.Item,
+    old: Any,
+    new: Any,
+    subresource: str,
+    applied: bool,
+) -> results.Stored | results.Made:
+    dry_run = metadata.is_dry_run(request)
+    kind = scope.kind
+    attributes = plugin.Attributes(
+        operation=plugin.UPDATE,
+        kind=kind,
+        namespace=request.attributes.namespace,
+        name=request.attributes.name,
+        user=request.user,
+        subresource=subresource,
+        obj=new,
+        old=old,
+        dry_run=dry_run,
+    )
+    metadata.carry_over(new, old)
+    _prepare(scope, new, old, subresource)
+    metadata.bump_generation(scope, new, old)
+    await scope.admission.admit(attributes)
+    reserving = scope.reserve is not None and not subresource
+    reservation = await scope.reserve(new, old, dry_run) if reserving and scope.reserve is not None else None
+    try:
+        problems = object_metadata.validate_update(new.metadata, old.metadata)
+        if subresource == "status":
+            problems += kind.validate_status(new, old)
+        elif subresource in ("", "scale"):
+            problems += kind.validate(new) + kind.validate_update(new, old)
+        if problems:
+            raise scope.invalid(attributes.name, problems)
+        request.warnings.extend(kind.warnings(new))
+        await scope.admission.validate(attributes)
+        if not applied:
+            managed.updated(scope, request, new, old, subresource)
+        if dry_run:
+            if reservation is not None:
+                await reservation.give_back()
+            return results.Made(new, 200, kind)
+        written = await _store(scope, item, new, old)
+    except BaseException:
+        if reservation is not None:
+            await reservation.give_back()
+        raise
+    if reservation is not None:
+        await reservation.keep()
+    return results.Stored(kind, written)
+
+
+def _prepare(scope: scopes.Scope, new: Any, old: Any, subresource: str) -> None:
+    kind = scope.kind
+    if subresource == "status":
+        metadata.carry_fields(new, old, keep=("apiVersion", "kind", "metadata", "status"))
+        kind.default(new)
+        kind.prepare_status(new, old)
+        return
+    if kind.has_status and not subresource:
+        new.status = old.status
+    kind.default(new)
+    kind.prepare_update(new, old)
+
+
+async def _store(scope: scopes.Scope, item: items.Item, new: Any, old: Any) -> items.Item:
+    revision = old.metadata.resourceVersion
+    new.metadata.resourceVersion = revision
+    if metadata.same(new, old):
+        # A write that changes nothing is no write: no revision, no event.
+        return item
+    if ready_to_go(scope, new):
+        removed = await scope.collection.remove(item)
+        if scope.released is not None:
+            await scope.released(new)
+        return removed
+    return await scope.collection.replace(item, new)
+
+
+def ready_to_go(scope: scopes.Scope, obj: Any) -> bool:
+    """Being deleted, and nothing holds it any more."""
+    meta = obj.metadata
+    if meta.deletionTimestamp is None or meta.finalizers:
+        return False
+    if scope.kind.resource.group_resource == "namespaces" and obj.spec.finalizers:
+        return False
+    return not (scope.kind.graceful and meta.deletionGracePeriodSeconds != 0)

@@ -1,0 +1,159 @@
+"""Which groups, versions and resources are served: the legacy documents and the aggregated one."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from pybernetes.api import scheme
+from pybernetes.apiserver import request as requests
+from pybernetes.apiserver import results
+
+AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+
+
+class Discovery:
+    """`resources` are the served ones in discovery order, subresources (`pods/log`) among them."""
+
+    def __init__(self, resources: Iterable[scheme.Resource], *, address: str) -> None:
+        self._groups: dict[str, dict[str, list[scheme.Resource]]] = {}
+        for resource in resources:
+            self._groups.setdefault(resource.group, {}).setdefault(resource.version, []).append(resource)
+        self._documents: dict[str, bytes] = {}
+        self._etags: dict[str, str] = {}
+        self._build(address)
+
+    def answer(self, request: requests.Request) -> results.Document | None:
+        """The document for a path, None if the path is not one of discovery."""
+        path = request.path.rstrip("/") or "/"
+        if path in ("/api", "/apis") and "as=APIGroupDiscoveryList" in request.header("accept"):
+            return self._aggregated(path, request)
+        body = self._documents.get(path)
+        return None if body is None else results.Document(body)
+
+    def _aggregated(self, path: str, request: requests.Request) -> results.Document:
+        key = f"{path}#aggregated"
+        etag = self._etags[key]
+        headers = (("ETag", etag), ("Vary", "Accept"))
+        if request.header("if-none-match") == etag:
+            return results.Document(b"", AGGREGATED, 304, headers)
+        return results.Document(self._documents[key], AGGREGATED, 200, headers)
+
+    def _build(self, address: str) -> None:
+        add = self._documents.__setitem__
+        add(
+            "/api",
+            _json(
+                {
+                    "kind": "APIVersions",
+                    "versions": list(self._groups.get("", ())),
+                    "serverAddressByClientCIDRs": [{"clientCIDR": "0.0.0.0/0", "serverAddress": address}],
+                }
+            ),
+        )
+        groups = [_group(name, list(versions)) for name, versions in self._groups.items() if name]
+        add("/apis", _json({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}))
+        for name, versions in self._groups.items():
+            if name:
+                add(f"/apis/{name}", _json({"kind": "APIGroup", "apiVersion": "v1", **_group(name, list(versions))}))
+            for version, resources in versions.items():
+                path = f"/apis/{name}/{version}" if name else f"/api/{version}"
+                add(path, _json(_resource_list(name, version, resources)))
+        for path, wanted in (("/api", [""]), ("/apis", [name for name in self._groups if name])):
+            items = [_aggregated_group(name, self._groups[name]) for name in wanted if name in self._groups]
+            body = _json(
+                {
+                    "kind": "APIGroupDiscoveryList",
+                    "apiVersion": "apidiscovery.k8s.io/v2",
+                    "metadata": {},
+                    "items": items,
+                }
+            )
+            add(f"{path}#aggregated", body)
+            self._etags[f"{path}#aggregated"] = f'"{hashlib.sha256(body).hexdigest().upper()}"'
+
+
+def _json(document: Any) -> bytes:
+    return msgspec.json.encode(document) + b"\n"
+
+
+def _group(name: str, versions: list[str]) -> dict[str, Any]:
+    listed = [{"groupVersion": f"{name}/{version}", "version": version} for version in versions]
+    return {"name": name, "versions": listed, "preferredVersion": listed[0]}
+
+
+def _own(resource: scheme.Resource) -> tuple[str, str]:
+    """The group and version of the kind that a subresource carries, where they are not the resource's."""
+    if not resource.kind_version:
+        return resource.group, resource.version
+    group, _, version = resource.kind_version.rpartition("/")
+    return group, version
+
+
+def _resource_list(group: str, version: str, resources: list[scheme.Resource]) -> dict[str, Any]:
+    listed = []
+    for resource in resources:
+        entry: dict[str, Any] = {
+            "name": resource.name,
+            "singularName": resource.singular,
+            "namespaced": resource.namespaced,
+            "kind": resource.kind,
+            "verbs": list(resource.verbs),
+        }
+        own_group, own_version = _own(resource)
+        if (own_group, own_version) != (group, version):
+            entry["group"], entry["version"] = own_group, own_version
+        if resource.short_names:
+            entry["shortNames"] = list(resource.short_names)
+        if resource.categories:
+            entry["categories"] = list(resource.categories)
+        listed.append(entry)
+    group_version = f"{group}/{version}" if group else version
+    return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": listed}
+
+
+def _aggregated_group(name: str, versions: dict[str, list[scheme.Resource]]) -> dict[str, Any]:
+    meta = {"name": name} if name else {}
+    return {
+        "metadata": meta,
+        "versions": [
+            {"version": version, "resources": _aggregated_resources(resources), "freshness": "Current"}
+            for version, resources in versions.items()
+        ],
+    }
+
+
+def _aggregated_resources(resources: list[scheme.Resource]) -> list[dict[str, Any]]:
+    entries: dict[str, dict[str, Any]] = {}
+    for resource in resources:
+        name, _, subresource = resource.name.partition("/")
+        own_group, own_version = _own(resource)
+        response = {"group": own_group, "version": own_version, "kind": resource.kind}
+        if subresource:
+            parent = entries.setdefault(name, {"resource": name, "scope": _scope(resource), "verbs": []})
+            parent.setdefault("subresources", []).append(
+                {"subresource": subresource, "responseKind": response, "verbs": list(resource.verbs)}
+            )
+            continue
+        entry = entries.setdefault(name, {})
+        entry.update(
+            {
+                "resource": name,
+                "responseKind": response,
+                "scope": _scope(resource),
+                "singularResource": resource.singular,
+                "verbs": list(resource.verbs),
+            }
+        )
+        if resource.short_names:
+            entry["shortNames"] = list(resource.short_names)
+        if resource.categories:
+            entry["categories"] = list(resource.categories)
+    return list(entries.values())
+
+
+def _scope(resource: scheme.Resource) -> str:
+    return "Namespaced" if resource.namespaced else "Cluster"

@@ -1,0 +1,55 @@
+"""/healthz, /livez and /readyz: named checks, one by one with `?verbose`, and by path (`/readyz/ping`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from pybernetes.api import errors
+from pybernetes.apiserver import request as requests
+from pybernetes.apiserver import results
+
+ROOTS = ("/healthz", "/livez", "/readyz")
+# What says None is well; a text says what is not.
+Check = Callable[[], str | None]
+
+
+class Health:
+    """`live` are the checks of /livez and /healthz; /readyz also asks the `ready` ones."""
+
+    def __init__(self, *, live: Mapping[str, Check], ready: Mapping[str, Check]) -> None:
+        self._checks = {
+            "/healthz": dict(live),
+            "/livez": dict(live),
+            "/readyz": {**live, **ready},
+        }
+
+    def answer(self, request: requests.Request) -> results.Document | None:
+        """None if the path is not one of health."""
+        root, _, name = request.path[1:].partition("/")
+        checks = self._checks.get("/" + root)
+        if checks is None:
+            return None
+        if name:
+            if name not in checks:
+                raise errors.path_not_found()
+            checks = {name: checks[name]}
+        excluded = request.query.get("exclude", "")
+        lines = []
+        failed = []
+        for check, ask in checks.items():
+            if check == excluded:
+                lines.append(f"[+]{check} excluded: ok")
+                continue
+            problem = ask()
+            if problem is None:
+                lines.append(f"[+]{check} ok")
+            else:
+                lines.append(f"[-]{check} failed: reason withheld")
+                failed.append(check)
+        if failed:
+            lines.append(f"{root} check failed\n")
+            return results.Document("\n".join(lines).encode(), "text/plain; charset=utf-8", 500)
+        if "verbose" not in request.query:
+            return results.Document(b"ok", "text/plain; charset=utf-8")
+        lines.append(f"{root} check passed\n")
+        return results.Document("\n".join(lines).encode(), "text/plain; charset=utf-8")

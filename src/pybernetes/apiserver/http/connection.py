@@ -1,0 +1,314 @@
+"""One HTTP/1.1 connection: bytes in, requests to the handler, answers out.
+
+    waiting --first byte--> reading --complete--> answering --written--> waiting
+                                                     |--watch--> streaming   |--upgrade--> tunnelling
+
+A request is answered before the next one is read from a pipelining client. Everything that can hang has an end: the
+listener's sweep closes connections that are too slow to send a request, a watch that does not read its events is
+dropped when its buffer is full, and a connection that goes away cancels its work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import ssl
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import httptools
+
+from pybernetes.api import errors
+from pybernetes.apiserver import request as requests
+from pybernetes.apiserver.authn import x509
+from pybernetes.apiserver.http import responder
+
+MAX_BODY = 3 * 1024 * 1024
+MAX_HEAD = 1024 * 1024
+# What a watcher may lag behind, in bytes not yet sent, before it is dropped.
+MAX_BACKLOG = 16 * 1024 * 1024
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class State(enum.Enum):
+    WAITING = enum.auto()
+    READING = enum.auto()
+    ANSWERING = enum.auto()
+    TUNNELLING = enum.auto()
+    CLOSED = enum.auto()
+
+
+class Host(Protocol):
+    """What a connection needs of its listener."""
+
+    responder: responder.Responder
+
+    def opened(self, connection: Connection) -> None: ...
+
+    def closed(self, connection: Connection) -> None: ...
+
+    def spawn(self, work: Any) -> asyncio.Task[Any]: ...
+
+    def monotonic(self) -> float: ...
+
+
+class Connection(asyncio.Protocol):
+    """See the module. One instance per accepted connection."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._transport: asyncio.Transport | None = None
+        self._parser = httptools.HttpRequestParser(self)
+        self._peer = ""
+        self._certificate_user: requests.User | None = None
+        self._task: asyncio.Task[Any] | None = None
+        self._backlog: list[bytes] = []
+        self._url = b""
+        self._headers: dict[str, str] = {}
+        self._body: list[bytes] = []
+        self._size = 0
+        self._head_size = 0
+        self._keep_alive = True
+        self._complete = False
+        self._too_large = False
+        self._writable: asyncio.Event | None = None
+        self._sink: Callable[[bytes], None] | None = None
+        self._on_lost: Callable[[], None] | None = None
+        self.state = State.WAITING
+        self.since = 0.0
+
+    # -- the transport's calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport  # type: ignore[assignment]
+        peer = transport.get_extra_info("peername")
+        self._peer = peer[0] if peer else ""
+        tls: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
+        if tls is not None:
+            self._certificate_user = x509.user(tls.getpeercert())
+        self.since = self._host.monotonic()
+        self._host.opened(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.state = State.CLOSED
+        self._transport = None
+        if self._writable is not None:
+            self._writable.set()
+        if self._on_lost is not None:
+            self._on_lost()
+        if self._task is not None:
+            self._task.cancel()
+        self._host.closed(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self._sink is not None:
+            self._sink(data)
+        elif self.state is State.ANSWERING:
+            self._hold(data)
+        else:
+            self._feed(data)
+
+    def eof_received(self) -> bool:
+        return False
+
+    def pause_writing(self) -> None:
+        self._writable = asyncio.Event()
+
+    def resume_writing(self) -> None:
+        if self._writable is not None:
+            self._writable.set()
+            self._writable = None
+
+    # -- the parser's calls
+
+    def on_message_begin(self) -> None:
+        self._url = b""
+        self._headers = {}
+        self._body = []
+        self._size = self._head_size = 0
+        self._complete = self._too_large = False
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+
+    def on_headers_complete(self) -> None:
+        if self._headers.get("expect", "").lower() == "100-continue":
+            self.write(CONTINUE)
+
+    def on_body(self, body: bytes) -> None:
+        self._size += len(body)
+        if self._size > MAX_BODY:
+            self._too_large = True
+            self._body.clear()
+        else:
+            self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        self._complete = True
+
+    # -- the responder's calls
+
+    def write(self, data: bytes) -> None:
+        if self._transport is not None:
+            self._transport.write(data)
+
+    def writelines(self, parts: Sequence[bytes]) -> None:
+        if self._transport is not None:
+            self._transport.writelines(parts)
+
+    @property
+    def is_open(self) -> bool:
+        return self._transport is not None and not self._transport.is_closing()
+
+    @property
+    def backlog(self) -> int:
+        """Bytes written and not yet taken by the network."""
+        return 0 if self._transport is None else self._transport.get_write_buffer_size()
+
+    async def drained(self) -> None:
+        """Wait until the peer has read enough. Raises ConnectionError when it has gone."""
+        while self._writable is not None and self._transport is not None:
+            await self._writable.wait()
+        if self._transport is None:
+            raise ConnectionError("the client has gone")
+
+    def when_lost(self, callback: Callable[[], None] | None) -> None:
+        self._on_lost = callback
+
+    def abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+    def divert(self, sink: Callable[[bytes], None]) -> None:
+        """From now on, what arrives goes to the sink: the connection has been upgraded."""
+        self.state = State.TUNNELLING
+        self._sink = sink
+        held, self._backlog = self._backlog, []
+        for data in held:
+            sink(data)
+
+    def pause_reading(self) -> None:
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        if self._transport is not None:
+            self._transport.resume_reading()
+
+    # -- inside
+
+    def _finished(self, _: object = None) -> None:
+        """The answer is written: take the next request, or close."""
+        self._task = None
+        if self._transport is None or self._sink is not None:
+            return
+        if not self._keep_alive:
+            self._transport.close()
+            return
+        self.state = State.WAITING
+        self.since = self._host.monotonic()
+        if self._backlog:
+            held, self._backlog = self._backlog, []
+            self._transport.resume_reading()
+            for index, data in enumerate(held):
+                self._feed(data)
+                if self.state is State.ANSWERING:
+                    self._backlog = held[index + 1 :] + self._backlog
+                    return
+
+    def _hold(self, data: bytes) -> None:
+        self._backlog.append(data)
+        if len(self._backlog) > 16:
+            self.pause_reading()
+
+    def _feed(self, data: bytes) -> None:
+        if self.state is State.WAITING:
+            self.state = State.READING
+            self.since = self._host.monotonic()
+        self._head_size += 0 if self._body else len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            rest = data[upgrade.args[0] :]
+            if rest:
+                self._backlog.append(rest)
+        except httptools.HttpParserError as error:
+            self._refuse(400, f"400 Bad Request: {error}")
+            return
+        if self._complete:
+            self._answer()
+        elif self._too_large or (not self._body and self._head_size > MAX_HEAD):
+            self._too_large = True
+            self._answer()
+
+    def _refuse(self, code: int, text: str) -> None:
+        self._keep_alive = False
+        self.write(responder.plain_head(code, len(text)) + text.encode())
+        self.close()
+
+    def _answer(self) -> None:
+        self.state = State.ANSWERING
+        parser = self._parser
+        self._keep_alive = parser.should_keep_alive() and not self._too_large
+        try:
+            url = self._url.decode("ascii")
+        except UnicodeDecodeError:
+            self._refuse(400, "400 Bad Request: the URL is not ASCII")
+            return
+        path, _, query = url.partition("?")
+        request = requests.Request(
+            method=parser.get_method().decode(),
+            path=path,
+            raw_query=query,
+            headers=self._headers,
+            body=b"" if self._too_large else b"".join(self._body),
+            peer=self._peer,
+            certificate_user=self._certificate_user,
+        )
+        if not self._keep_alive or parser.should_upgrade():
+            self._parser = httptools.HttpRequestParser(self)
+        refusal = None
+        if self._too_large:
+            refusal = errors.too_large(f"Request entity too large: limit is {MAX_BODY}")
+        work = self._host.responder.respond(self, request, refusal)
+        # Most answers need nothing to wait for: those are done without a task of their own.
+        try:
+            waiting_for = work.send(None)
+        except StopIteration:
+            self._finished()
+            return
+        self._task = self._host.spawn(_continue(work, waiting_for))
+        self._task.add_done_callback(self._finished)
+
+
+class _Resumed:
+    """Awaits what a coroutine driven by hand was waiting for, then drives it on."""
+
+    def __init__(self, work: Any, waiting_for: Any) -> None:
+        self._work = work
+        self._waiting_for = waiting_for
+
+    def __await__(self) -> Any:
+        work, waiting_for = self._work, self._waiting_for
+        while True:
+            try:
+                try:
+                    value = yield waiting_for
+                except BaseException as error:
+                    waiting_for = work.throw(error)
+                else:
+                    waiting_for = work.send(value)
+            except StopIteration:
+                return
+
+
+async def _continue(work: Any, waiting_for: Any) -> None:
+    await _Resumed(work, waiting_for)

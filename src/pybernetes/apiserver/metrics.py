@@ -1,0 +1,70 @@
+"""/metrics in the Prometheus text format, under upstream's metric names."""
+
+from __future__ import annotations
+
+import os
+import resource
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+from pybernetes.api import errors
+from pybernetes.apiserver import request as requests
+from pybernetes.apiserver import results
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Metrics:
+    """`gauges` gives (name, labels text, value) of what is counted elsewhere."""
+
+    def __init__(self, gauges: Callable[[], Iterable[tuple[str, str, float]]]) -> None:
+        self._gauges = gauges
+        self._requests: Counter[tuple[str, str, str, str, str, int]] = Counter()
+
+    def count(self, request: requests.Request, code: int) -> None:
+        at = request.attributes
+        self._requests[at.verb, at.group, at.version, at.resource, at.subresource, code] += 1
+
+    def document(self) -> results.Document:
+        lines = [
+            "# HELP apiserver_request_total Requests answered, by verb, resource and HTTP status code.",
+            "# TYPE apiserver_request_total counter",
+        ]
+        for (verb, group, version, name, subresource, code), number in sorted(self._requests.items()):
+            labels = (
+                f'code="{code}",group="{group}",resource="{name}",subresource="{subresource}",'
+                f'verb="{verb.upper()}",version="{version}"'
+            )
+            lines.append(f"apiserver_request_total{{{labels}}} {number}")
+        known = set()
+        for name, labels, value in self._gauges():
+            if name not in known:
+                known.add(name)
+                lines.append(f"# TYPE {name} gauge")
+            lines.append(f"{name}{{{labels}}} {value:g}" if labels else f"{name} {value:g}")
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        lines.append("# TYPE process_cpu_seconds_total counter")
+        lines.append(f"process_cpu_seconds_total {usage.ru_utime + usage.ru_stime:.3f}")
+        lines.append("# TYPE process_resident_memory_bytes gauge")
+        lines.append(f"process_resident_memory_bytes {_resident_bytes()}")
+        return results.Document(("\n".join(lines) + "\n").encode(), CONTENT_TYPE)
+
+
+def _resident_bytes() -> int:
+    with open("/proc/self/statm", encoding="ascii") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def counted(metrics: Metrics, after: results.Handler) -> results.Handler:
+    """The filter: counts every answer."""
+
+    async def handle(request: requests.Request) -> results.Result:
+        try:
+            result = await after(request)
+        except errors.StatusError as error:
+            metrics.count(request, error.code)
+            raise
+        metrics.count(request, getattr(result, "code", 200))
+        return result
+
+    return handle

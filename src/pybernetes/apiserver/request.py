@@ -1,0 +1,118 @@
+"""A request on its way through the chain, and what is known about it.
+
+`parse` turns method, path and query into the attributes that authorization, admission and the endpoints look at
+(upstream's RequestInfo). Transports fill the rest.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, unquote
+
+import msgspec
+
+
+class User(NamedTuple):
+    """Who asks. `extra` holds what the authenticator adds, as sorted pairs so that users are hashable."""
+
+    name: str
+    uid: str = ""
+    groups: tuple[str, ...] = ()
+    extra: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+
+ANONYMOUS = User("system:anonymous", groups=("system:unauthenticated",))
+
+
+class Attributes(NamedTuple):
+    """What a request is about. `resource` is "" for non-resource paths."""
+
+    verb: str
+    path: str
+    group: str = ""
+    version: str = ""
+    namespace: str = ""
+    resource: str = ""
+    subresource: str = ""
+    name: str = ""
+
+    @property
+    def is_resource(self) -> bool:
+        return self.resource != ""
+
+
+class Request(msgspec.Struct, kw_only=True, dict=False):
+    """One request. `headers` has lower-case names; `body` is bytes, or an object where it came over loopback."""
+
+    method: str
+    path: str
+    raw_query: str = ""
+    headers: dict[str, str] = {}
+    body: Any = b""
+    peer: str = ""
+    certificate_user: User | None = None
+    user: User = ANONYMOUS
+    attributes: Attributes = Attributes("", "")
+    loopback: bool = False
+    warnings: list[str] = []
+    _query: dict[str, str] | None = None
+
+    @property
+    def query(self) -> dict[str, str]:
+        """Query parameters; of repeated ones the first, as upstream takes them."""
+        if self._query is None:
+            self._query = parse_query(self.raw_query) if self.raw_query else {}
+        return self._query
+
+    def flag(self, name: str) -> bool:
+        """A boolean parameter as upstream reads it: present and not "false" or "0"."""
+        value = self.query.get(name)
+        return value is not None and value.lower() not in ("false", "0")
+
+    def header(self, name: str) -> str:
+        return self.headers.get(name, "")
+
+
+def parse_query(text: str) -> dict[str, str]:
+    query: dict[str, str] = {}
+    for name, value in parse_qsl(text, keep_blank_values=True):
+        query.setdefault(name, value)
+    return query
+
+
+_VERBS = {"POST": "create", "GET": "get", "HEAD": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+_NAMESPACE_SUBRESOURCES = ("status", "finalize")
+
+
+@functools.lru_cache(maxsize=4096)
+def parse(method: str, path: str, watching: bool) -> Attributes:
+    """Attributes of a request; `watching` is the `watch` query parameter's truth."""
+    parts = path.strip("/").split("/")
+    if parts[0] == "api" and len(parts) >= 3:
+        group, version, rest = "", parts[1], parts[2:]
+    elif parts[0] == "apis" and len(parts) >= 4:
+        group, version, rest = parts[1], parts[2], parts[3:]
+    else:
+        return Attributes(method.lower(), path)
+    rest = [unquote(part) for part in rest]
+    verb = _VERBS.get(method, "")
+    if rest[0] in ("watch", "proxy") and len(rest) > 1:
+        verb = rest[0]
+        rest = rest[1:]
+    namespace = ""
+    if rest[0] == "namespaces" and len(rest) > 1:
+        namespace = rest[1]
+        # `namespaces/x` is the namespace itself, `namespaces/x/pods` what is in it.
+        if len(rest) > 2 and rest[2] not in _NAMESPACE_SUBRESOURCES:
+            rest = rest[2:]
+    resource = rest[0]
+    name = rest[1] if len(rest) > 1 else ""
+    subresource = rest[2] if len(rest) > 2 else ""
+    if not name and verb == "get":
+        verb = "watch" if watching else "list"
+    elif not name and verb == "delete":
+        verb = "deletecollection"
+    elif name and verb == "get" and watching and not subresource:
+        verb = "watch"
+    return Attributes(verb, path, group, version, namespace, resource, subresource, name)

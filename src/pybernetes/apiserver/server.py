@@ -1,0 +1,240 @@
+"""The API server put together: store, registry, chain, listener; and the in-process clients of its neighbours."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import msgspec
+
+from pybernetes import client as clients
+from pybernetes import store as stores
+from pybernetes.api import errors
+from pybernetes.api.types import core_v1
+from pybernetes.apiserver import bootstrap, chain, health, loopback, metrics, registry, results, version
+from pybernetes.apiserver import request as requests
+from pybernetes.apiserver import settings as settings_
+from pybernetes.apiserver.admission import plugin
+from pybernetes.apiserver.admission import table as admission_table
+from pybernetes.apiserver.authn import authenticator, serviceaccounts
+from pybernetes.apiserver.authz import authorizer as authorizers
+from pybernetes.apiserver.authz import bootstrap as policy
+from pybernetes.apiserver.authz import nodes as node_authorizer
+from pybernetes.apiserver.authz import rbac
+from pybernetes.apiserver.endpoints import (
+    addresses,
+    components,
+    connect,
+    eviction,
+    kubelets,
+    reviews,
+    router,
+    token,
+)
+from pybernetes.apiserver.endpoints import scope as scopes
+from pybernetes.apiserver.extensions import discovery, openapi
+from pybernetes.apiserver.http import listener, responder
+from pybernetes.apiserver.resources import kind as kinds
+from pybernetes.apiserver.resources import table as resource_table
+from pybernetes.apiserver.storage import upkeep as upkeeps
+from pybernetes.kits import chance as chances
+from pybernetes.kits import clock as clocks
+
+APISERVER = requests.User("system:apiserver", groups=("system:masters", "system:authenticated"))
+
+
+class ApiServer:
+    """`await start()`, then `listen` on any number of sockets; `client` gives in-process clients."""
+
+    def __init__(
+        self,
+        settings: settings_.Settings,
+        store: stores.Store,
+        *,
+        clock: clocks.Clock,
+        chance: chances.Chance,
+        kinds: Iterable[kinds.Kind[Any]] | None = None,
+    ) -> None:
+        self.settings = settings
+        self._store = store
+        self._clock = clock
+        self._chance = chance
+        self._started = False
+        self.registry = registry.Registry(kinds if kinds is not None else resource_table.kinds(), store)
+        self.components: dict[str, Callable[[], components.Condition]] = {"etcd-0": self._store_condition}
+        self.signer = serviceaccounts.Signer(
+            settings.service_account_key,
+            issuer=settings.issuer,
+            audiences=settings.audiences,
+            clock=clock,
+            chance=chance,
+        )
+        collection = self.registry.collection
+        self._authenticator = authenticator.Authenticator(
+            tokens=settings.tokens, signer=self.signer, lookup=self._uid_of, anonymous=settings.anonymous
+        )
+        roles = rbac.Rbac(
+            roles=collection(rbac_group := "rbac.authorization.k8s.io", "roles"),
+            role_bindings=collection(rbac_group, "rolebindings"),
+            cluster_roles=collection(rbac_group, "clusterroles"),
+            cluster_role_bindings=collection(rbac_group, "clusterrolebindings"),
+        )
+        self._authorizer = authorizers.Union(
+            (authorizers.Superusers(), node_authorizer.Nodes(policy.node_rules()), roles)
+        )
+        self._addresses = addresses.ServiceAddresses(
+            services=collection("", "services"),
+            addresses=collection("networking.k8s.io", "ipaddresses"),
+            cidr=settings.service_cidr,
+            ports=settings.node_ports,
+            clock=clock,
+            chance=chance,
+        )
+        self._metrics = metrics.Metrics(self._gauges)
+        self._health = health.Health(
+            live={"ping": lambda: None, "etcd": self._store_problem},
+            ready={"poststarthook/rbac/bootstrap-roles": self._bootstrap_problem},
+        )
+        served = self.registry.resources()
+        self._discovery = discovery.Discovery(served, address=f"{settings.advertise[0]}:{settings.advertise[1]}")
+        self._openapi = openapi.OpenApi(served)
+        self._route = self._router(roles)
+        self.handler = chain.build(
+            metrics=self._metrics,
+            authenticator=self._authenticator,
+            authorizer=self._authorizer,
+            endpoint=self._endpoint,
+        )
+        self._upkeep = upkeeps.Upkeep(
+            store,
+            collection("", "events"),
+            self.registry,
+            clock=clock,
+            event_ttl=settings.event_ttl,
+            interval=settings.compaction_interval,
+        )
+        self._responder = responder.Responder(self.handler, clock, max_backlog=settings.max_backlog)
+        self._listener = listener.Listener(self._responder, clock)
+        self._loopbacks: list[loopback.LoopbackTransport] = []
+
+    async def start(self) -> None:
+        """Load the store and make sure of what every cluster has."""
+        await self.registry.open()
+        await self._addresses.repair()
+        await bootstrap.run(self.client(APISERVER, agent="kube-apiserver"), self.settings)
+        self._upkeep.start()
+        self._started = True
+
+    async def listen(self, sock: socket.socket, tls: ssl.SSLContext | None) -> None:
+        await self._listener.listen(sock, tls)
+
+    async def close(self) -> None:
+        """Stop serving; the store is the caller's to close."""
+        await self._upkeep.close()
+        await self._listener.close()
+        for transport in self._loopbacks:
+            await transport.close()
+        self.registry.close()
+
+    def client(self, user: requests.User, *, agent: str) -> clients.Client:
+        """An in-process client that acts as the user; `agent` is the field manager of its writes."""
+        transport = loopback.LoopbackTransport(self.handler, user, agent=agent)
+        self._loopbacks.append(transport)
+        return clients.Client(transport, manager=agent)
+
+    # -- routes
+
+    async def _endpoint(self, request: requests.Request) -> results.Result:
+        if request.attributes.is_resource:
+            return await self._route(request)
+        document = self._document(request)
+        if document is None:
+            raise errors.path_not_found()
+        if request.method not in ("GET", "HEAD"):
+            raise errors.method_not_allowed()
+        return document
+
+    def _document(self, request: requests.Request) -> results.Document | None:
+        path = request.path
+        if path.startswith("/api"):
+            return self._discovery.answer(request)
+        if path.startswith("/openapi"):
+            return self._openapi.answer(request)
+        if path == "/version":
+            return results.Document(msgspec.json.encode(version.info()))
+        if path == "/metrics":
+            return self._metrics.document()
+        if path == "/":
+            return results.Document(msgspec.json.encode({"paths": self._paths()}))
+        return self._health.answer(request)
+
+    def _paths(self) -> list[str]:
+        groups = {f"/apis/{group}/{version}" for group, version, _ in self.registry.kinds if group}
+        known = ["/api", "/api/v1", "/apis", "/healthz", "/livez", "/metrics", "/openapi/v3", "/readyz", "/version"]
+        return sorted({*known, *groups})
+
+    def _router(self, roles: rbac.Rbac) -> router.Router:
+        collection = self.registry.collection
+        admission = plugin.Admission(admission_table.plugins(collection, self._chance))
+        served = {}
+        for key, kind in self.registry.kinds.items():
+            is_service = kind.resource.group_resource == "services"
+            served[key] = scopes.Scope(
+                kind=kind,
+                collection=collection(kind.resource.group, kind.resource.name),
+                clock=self._clock,
+                chance=self._chance,
+                admission=admission,
+                authorizer=self._authorizer,
+                reserve=self._addresses.reserve if is_service else None,
+                released=self._addresses.release if is_service else None,
+            )
+        nodes = kubelets.Kubelets(collection("", "nodes"), self.settings.kubelet_tls, self._clock)
+        return router.Router(
+            served,
+            connections=connect.Connect(nodes),
+            evictions=eviction.Evictions(collection("policy", "poddisruptionbudgets")),
+            tokens=token.Tokens(
+                self.signer,
+                pods=collection("", "pods"),
+                secrets=collection("", "secrets"),
+                nodes=collection("", "nodes"),
+            ),
+            asked=reviews.Reviews(authenticator=self._authenticator, authorizer=self._authorizer, roles=roles),
+            parts=components.Components(self.components),
+        )
+
+    # -- what others ask
+
+    def _uid_of(self, kind: str, namespace: str, name: str) -> str | None:
+        item = self.registry.collection("", kind).get(namespace, name)
+        if item is None:
+            return None
+        bound = {
+            "pods": core_v1.Pod,
+            "secrets": core_v1.Secret,
+            "nodes": core_v1.Node,
+            "serviceaccounts": core_v1.ServiceAccount,
+        }
+        uid: str = item.decoded(bound[kind]).metadata.uid
+        return uid
+
+    def _store_problem(self) -> str | None:
+        return None if self._started else "the store is not loaded yet"
+
+    def _bootstrap_problem(self) -> str | None:
+        return None if self._started else "not finished"
+
+    def _store_condition(self) -> components.Condition:
+        problem = self._store_problem()
+        return components.Condition(True, "ok") if problem is None else components.Condition(False, problem)
+
+    def _gauges(self) -> Iterator[tuple[str, str, float]]:
+        for group, name, collection in self.registry:
+            resource = f"{name}.{group}" if group else name
+            yield "apiserver_storage_objects", f'resource="{resource}"', float(len(collection))
+        for group, name, collection in self.registry:
+            yield "apiserver_registered_watchers", f'group="{group}",kind="{name}"', float(len(collection.watchers))
+        yield "apiserver_current_connections", "", float(len(self._listener))

@@ -1,0 +1,82 @@
+"""What the store needs done now and then: old history compacted, old events deleted, watchers given bookmarks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pybernetes import store as stores
+from pybernetes.api import times
+from pybernetes.api.types import core_v1
+from pybernetes.apiserver.storage import collection as collections
+from pybernetes.apiserver.storage import selection
+from pybernetes.kits import clock as clocks
+from pybernetes.kits import tasks
+
+BOOKMARK_SECONDS = 60.0
+SLICE = 100
+
+
+class Upkeep:
+    """Compacts to where the store was one interval ago; events live `event_ttl` seconds after their last change."""
+
+    def __init__(
+        self,
+        store: stores.Store,
+        events: collections.Collection,
+        watched: Iterable[tuple[str, str, collections.Collection]],
+        *,
+        clock: clocks.Clock,
+        event_ttl: float,
+        interval: float,
+    ) -> None:
+        self._store = store
+        self._events = events
+        self._watched = watched
+        self._clock = clock
+        self._event_ttl = event_ttl
+        self._interval = interval
+        self._tasks = tasks.Tasks()
+
+    def start(self) -> None:
+        self._tasks.spawn(self._compact(), name="compaction")
+        self._tasks.spawn(self._bookmark(), name="bookmarks")
+
+    async def close(self) -> None:
+        await self._tasks.close()
+
+    async def _compact(self) -> None:
+        before = self._store.revision
+        while True:
+            await self._clock.sleep(self._interval)
+            now = self._store.revision
+            await self.expire_events()
+            try:
+                await self._store.compact(before)
+            except stores.Unavailable:
+                # Nothing is lost by compacting later.
+                continue
+            before = now
+
+    async def _bookmark(self) -> None:
+        while True:
+            await self._clock.sleep(BOOKMARK_SECONDS)
+            revision = self._store.revision
+            for _, _, collection in self._watched:
+                collection.watchers.bookmark(revision)
+
+    async def expire_events(self) -> None:
+        """Delete the events that have had their time, a few at a time."""
+        limit = self._clock.time() - self._event_ttl
+        old = []
+        for item in self._events.select(selection.EVERYTHING).items:
+            event = item.peek(core_v1.Event)
+            last = event.lastTimestamp or event.eventTime or event.metadata.creationTimestamp
+            if last is not None and times.parse(last) < limit:
+                old.append(item)
+        for index, item in enumerate(old):
+            if index % SLICE == 0:
+                await self._clock.sleep(0)
+            try:
+                await self._events.remove(item)
+            except (collections.Modified, collections.Unwritable):
+                continue
