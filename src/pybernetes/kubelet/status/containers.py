@@ -141,6 +141,8 @@ def _state(
             running = core_v1.ContainerStateRunning(startedAt=times.to_time(found.started_at))
             return core_v1.ContainerState(running=running)
         case protocol.ContainerState.EXITED:
+            if (known := _shown_before(f"{facts.scheme}://{found.id}", before)) is not None:
+                return core_v1.ContainerState(terminated=known)
             terminated = core_v1.ContainerStateTerminated(
                 exitCode=found.exit_code,
                 reason=found.reason,
@@ -158,6 +160,16 @@ def _state(
             )
             return core_v1.ContainerState(terminated=lost)
     return core_v1.ContainerState(waiting=core_v1.ContainerStateWaiting())
+
+
+def _shown_before(container_id: str, before: core_v1.ContainerStatus | None) -> core_v1.ContainerStateTerminated | None:
+    """An end that was shown once does not change, even when its message file is gone by now."""
+    if before is None:
+        return None
+    for known in (before.state.terminated, before.lastState.terminated):
+        if known is not None and known.containerID == container_id:
+            return known
+    return None
 
 
 def _volume_mounts(container: labels.AnyContainer) -> list[core_v1.VolumeMountStatus]:
