@@ -156,11 +156,18 @@ class Client:
             transports.Call(method="DELETE", path=resource.path(namespace, name), body=options, returns=dict)
         )
 
-    async def delete_collection(self, target: Any, namespace: str = "", *, labels: str = "", fields: str = "") -> None:
+    async def delete_collection(
+        self, target: Any, namespace: str = "", *, labels: str = "", fields: str = "", propagation: str | None = None
+    ) -> None:
         resource = resource_of(target)
+        options = None if propagation is None else meta_v1.DeleteOptions(propagationPolicy=propagation)
         await self.transport.send(
             transports.Call(
-                method="DELETE", path=resource.path(namespace), query=_selectors(labels, fields), returns=dict
+                method="DELETE",
+                path=resource.path(namespace),
+                query=_selectors(labels, fields),
+                body=options,
+                returns=dict,
             )
         )
 
