@@ -5,10 +5,11 @@ Run `python tools/generate_types.py` after raising the API version. Inputs:
 - the `kubernetes-validate` package (development dependency): every type, its fields, list kinds and merge keys;
 - `facts/fields.tsv`: which fields are nullable pointers and which are written even when empty, which the schema
   does not say, so that an object encodes exactly as upstream encodes it;
-- `facts/resources.tsv`: the resources that serve the kinds.
+- `facts/resources.tsv`: the resources that serve the kinds;
+- `facts/protobuf.tsv`: the field numbers of the binary wire format.
 
-Output is names and types only, one module per group and version, plus `_merge.py` (how lists merge in patches) and
-`_resources.py` (kind <-> resource).
+Output is names and types only, one module per group and version, plus `_merge.py` (how lists merge in patches),
+`_resources.py` (kind <-> resource) and `_protobuf.py` (the binary wire format).
 """
 
 from __future__ import annotations
@@ -233,6 +234,18 @@ class Generator:
         )
 
 
+def protobuf() -> str:
+    rows = "\n".join(f'    "{message}": "{fields}",' for message, fields in read_tsv("protobuf.tsv"))
+    return (
+        HEADER
+        + "# message -> number:field:type, [] for repeated, {} for maps from strings, no field name for inlined messages\n"
+        + "# fmt: off\n"
+        + "MESSAGES: dict[str, str] = {\n"
+        + rows
+        + "\n}\n"
+    )
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.parse_args()
@@ -243,6 +256,7 @@ def main() -> int:
         (OUTPUT / f"{module}.py").write_text(generator.module(module))
     (OUTPUT / "_merge.py").write_text(generator.merge_facts())
     (OUTPUT / "_resources.py").write_text(generator.resources())
+    (OUTPUT / "_protobuf.py").write_text(protobuf())
     return subprocess.call(["ruff", "format", "--quiet", str(OUTPUT)])
 
 

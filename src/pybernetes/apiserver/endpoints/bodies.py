@@ -11,7 +11,8 @@ from pybernetes.apiserver import request as requests
 
 JSON = "application/json"
 YAML = "application/yaml"
-ACCEPTED = (JSON, YAML)
+PROTOBUF = "application/vnd.kubernetes.protobuf"
+ACCEPTED = (JSON, YAML, PROTOBUF)
 SUMMARY = 30
 
 
@@ -28,9 +29,18 @@ def tree(request: requests.Request, accepted: tuple[str, ...] = ACCEPTED) -> Any
     if kind not in accepted and not (kind == "text/yaml" and YAML in accepted):
         raise errors.unsupported_media_type(accepted)
     try:
+        if kind == PROTOBUF:
+            return _protobuf(body)
         return codecs.decode_yaml(body) if kind.endswith("yaml") else codecs.decode_tree(body)
     except codecs.DecodeError as error:
         raise errors.bad_request(f"couldn't get version/kind; json parse error: {error}") from None
+
+
+def _protobuf(body: bytes) -> Any:
+    # Its tables are large, and only Go clients send it.
+    from pybernetes.api import protobuf
+
+    return protobuf.decode(body)
 
 
 def decode(request: requests.Request, resource: scheme.Resource, kind: Any = None) -> Any:

@@ -1,0 +1,207 @@
+"""Kubernetes protobuf bodies -> plain JSON trees. Stock Go clients send built-in kinds this way.
+
+A table-driven reader of the wire format: the tables (`types/_protobuf.py`) hold field numbers, so no generated classes
+are imported, and what comes out goes the way of every JSON body. An envelope names the kind:
+
+    "k8s\\0" + Unknown{typeMeta{apiVersion, kind}, raw, contentEncoding, contentType}
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import struct
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from pybernetes.api import codecs, scheme, times
+from pybernetes.api.types import _protobuf
+
+MAGIC = b"k8s\x00"
+MEDIA_TYPE = "application/vnd.kubernetes.protobuf"
+MAX_DEPTH = 100
+
+_META = "apimachinery.pkg.apis.meta.v1."
+_INT64 = 1 << 63
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+
+
+class _Field(NamedTuple):
+    name: str
+    type: str
+    repeated: bool
+    map: bool
+
+
+def decode(data: bytes) -> dict[str, Any]:
+    """The object in an envelope, as a tree with its apiVersion and kind. Raises codecs.DecodeError."""
+    if not data.startswith(MAGIC):
+        raise codecs.DecodeError(
+            "provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]"
+        )
+    try:
+        envelope: dict[int, Any] = {number: value for number, _, value in _fields(data[len(MAGIC) :])}
+        meta = {number: value.decode() for number, _, value in _fields(envelope.get(1, b""))}
+        api_version, kind = meta.get(1, ""), meta.get(2, "")
+        message = _message_name(api_version, kind)
+        if message is None:
+            # Kinds without a binary form (custom resources) travel as JSON inside the envelope.
+            tree: Any = codecs.decode_tree(envelope.get(2, b"{}"))
+        else:
+            tree = _read(message, envelope.get(2, b""), 0)
+    except (struct.error, IndexError, UnicodeDecodeError, AttributeError, TypeError, ValueError) as error:
+        raise codecs.DecodeError(f"illegal protobuf: {error}") from None
+    if not isinstance(tree, dict):
+        raise codecs.DecodeError("the enveloped object is not an object")
+    return {**tree, "apiVersion": api_version, "kind": kind}
+
+
+def _message_name(api_version: str, kind: str) -> str | None:
+    if (_META + kind) in _protobuf.MESSAGES and kind.endswith("Options"):
+        return _META + kind
+    resource = scheme.by_kind(api_version, kind)
+    group, _, version = api_version.rpartition("/")
+    package = resource.type_name.split("_")[0] if resource is not None else group.split(".")[0] or "core"
+    name = f"api.{package}.{version}.{kind}"
+    return name if name in _protobuf.MESSAGES else None
+
+
+@functools.cache
+def _table(message: str) -> dict[int, _Field]:
+    table = {}
+    for text in _protobuf.MESSAGES[message].split():
+        number, name, kind = text.split(":")
+        plain = kind.removesuffix("[]").removesuffix("{}")
+        table[int(number)] = _Field(name, plain, kind.endswith("[]"), kind.endswith("{}"))
+    return table
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
+        shift += 7
+        if shift > 63:
+            raise ValueError("varint overflow")
+
+
+def _fields(data: bytes) -> Iterator[tuple[int, int, Any]]:
+    """(number, wire type, value): ints as sent, bytes for what has a length."""
+    at, end = 0, len(data)
+    while at < end:
+        tag, at = _varint(data, at)
+        wire = tag & 7
+        if wire == _VARINT:
+            value: Any
+            value, at = _varint(data, at)
+        elif wire == _BYTES:
+            size, at = _varint(data, at)
+            if at + size > end:
+                raise ValueError("unexpected EOF")
+            value = data[at : at + size]
+            at += size
+        elif wire == _FIXED64:
+            value, at = data[at : at + 8], at + 8
+        elif wire == _FIXED32:
+            value, at = data[at : at + 4], at + 4
+        else:
+            raise ValueError(f"wrong wireType = {wire}")
+        yield tag >> 3, wire, value
+
+
+def _read(message: str, data: bytes, depth: int) -> Any:
+    if depth > MAX_DEPTH:
+        raise ValueError("nested too deeply")
+    table = _table(message)
+    tree: dict[str, Any] = {}
+    for number, _, value in _fields(data):
+        field = table.get(number)
+        if field is None:
+            continue
+        if field.map:
+            key, item = _entry(field.type, value, depth)
+            tree.setdefault(field.name, {})[key] = item
+            continue
+        item = _value(field.type, value, depth)
+        if field.repeated:
+            tree.setdefault(field.name, []).append(item)
+        elif not field.name:
+            tree.update(item)
+        elif item is not None:
+            tree[field.name] = item
+    if message.endswith((".ExtraValue", ".Verbs")):
+        # A list that has a name in the wire format and none in JSON.
+        return tree.get("items", [])
+    return tree
+
+
+def _entry(kind: str, data: bytes, depth: int) -> tuple[str, Any]:
+    pair = {number: value for number, _, value in _fields(data)}
+    key = pair.get(1, b"").decode()
+    return key, _value(kind, pair[2] if 2 in pair else (0 if kind in _INTEGERS else b""), depth)
+
+
+def _value(kind: str, value: Any, depth: int) -> Any:
+    convert = _SCALARS.get(kind)
+    return convert(value) if convert is not None else _read(kind, value, depth + 1)
+
+
+def _signed(value: int) -> int:
+    return value - (1 << 64) if value >= _INT64 else value
+
+
+def _time(data: bytes) -> str | None:
+    if not data:
+        return None
+    parts = {number: value for number, _, value in _fields(data)}
+    return times.to_time(_signed(parts.get(1, 0)))
+
+
+def _micro_time(data: bytes) -> str | None:
+    if not data:
+        return None
+    parts = {number: value for number, _, value in _fields(data)}
+    return times.to_micro_time(_signed(parts.get(1, 0)) + parts.get(2, 0) / 1e9)
+
+
+def _quantity(data: bytes) -> str:
+    text: str = next((value.decode() for number, _, value in _fields(data) if number == 1), "0")
+    return text or "0"
+
+
+def _int_or_string(data: bytes) -> int | str:
+    parts = {number: value for number, _, value in _fields(data)}
+    if parts.get(1, 0) == 1:
+        text: str = parts.get(3, b"").decode()
+        return text
+    return _signed(parts.get(2, 0))
+
+
+def _raw_json(data: bytes) -> Any:
+    raw = next((value for number, _, value in _fields(data) if number == 1), b"")
+    return codecs.decode_tree(raw) if raw else None
+
+
+def _text(value: bytes) -> str:
+    return value.decode()
+
+
+_INTEGERS = ("int32", "int64", "bool")
+_SCALARS: dict[str, Callable[[Any], Any]] = {
+    "string": _text,
+    "bytes": lambda value: base64.b64encode(value).decode(),
+    "bool": bool,
+    "int32": _signed,
+    "int64": _signed,
+    "double": lambda value: struct.unpack("<d", value)[0],
+    _META + "Time": _time,
+    _META + "MicroTime": _micro_time,
+    _META + "FieldsV1": _raw_json,
+    "apimachinery.pkg.api.resource.Quantity": _quantity,
+    "apimachinery.pkg.util.intstr.IntOrString": _int_or_string,
+    "apimachinery.pkg.runtime.RawExtension": _raw_json,
+}
