@@ -43,14 +43,6 @@ SPECIAL = {
     "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaPropsOrStringArray": "Any",
 }
 SCALAR_DEFAULTS = {"str": '""', "int": "0", "Int32": "0", "bool": "False", "float": "0.0", "int | str": "0"}
-# Served by every resource on request, and named in no schema.
-PARTIAL = '''
-
-class PartialObjectMetadata(Type):
-    apiVersion: str = field(default_factory=lambda: "meta.k8s.io/v1")
-    kind: str = field(default_factory=lambda: "PartialObjectMetadata")
-    metadata: ObjectMeta = field(default_factory=ObjectMeta)
-'''
 FIRST_FIELDS = ("apiVersion", "kind", "metadata", "resourceVersion")
 
 
@@ -176,7 +168,7 @@ class Generator:
         if others:
             parts += [f"from pybernetes.api.types import {', '.join(others)}"]
         parts += [f"from pybernetes.api.types._base import {', '.join(base)}", "", ""]
-        return HEADER + "\n".join(parts) + "\n" + text + (PARTIAL if module == "meta_v1" else "")
+        return HEADER + "\n".join(parts) + "\n" + text
 
     def merge_facts(self) -> str:
         lines = []

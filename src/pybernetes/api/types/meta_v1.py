@@ -186,9 +186,3 @@ class StatusDetails(Type):
 class WatchEvent(Type):
     object: Any = None
     type: str = field(default_factory=str)
-
-
-class PartialObjectMetadata(Type):
-    apiVersion: str = field(default_factory=lambda: "meta.k8s.io/v1")
-    kind: str = field(default_factory=lambda: "PartialObjectMetadata")
-    metadata: ObjectMeta = field(default_factory=ObjectMeta)
