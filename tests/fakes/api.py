@@ -132,7 +132,8 @@ class FakeApi:
         if call.method == "POST":
             return self._post(call, resource, namespace, name, subresource)
         if call.method in ("PUT", "PATCH"):
-            return self._write(call, resource, namespace, name, subresource)
+            written = self._write(call, resource, namespace, name, subresource)
+            return self._shown(call.resource or resource, written)
         if name:
             return self._delete(resource, namespace, name, call.body)
         for place, obj in list(self._table(resource).items()):
@@ -282,7 +283,7 @@ class FakeApi:
             copy.metadata.deletionTimestamp = times.to_time(self.clock.time() + grace)
             if resource.name == "pods":
                 copy.metadata.deletionGracePeriodSeconds = grace
-            if hasattr(copy.status, "phase") and resource.name == "namespaces":
+            if resource.name == "namespaces":
                 copy.status.phase = "Terminating"
         if codecs.encode(copy) != codecs.encode(current):
             self._store(resource, copy, "MODIFIED", current)

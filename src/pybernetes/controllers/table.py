@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pybernetes.controllers import endpoints, root_ca, serviceaccount_tokens, serviceaccounts
+from pybernetes.controllers import endpoints, namespaces, root_ca, serviceaccount_tokens, serviceaccounts
 from pybernetes.controllers.context import Context, Controller
 from pybernetes.controllers.deployment import Deployments
 from pybernetes.controllers.endpointslice import EndpointSlices
+from pybernetes.controllers.garbage import GarbageCollector
 from pybernetes.controllers.replicaset import ReplicaSets, replication
 
 CONTROLLERS: dict[str, Callable[[Context], Controller]] = {
@@ -15,6 +16,8 @@ CONTROLLERS: dict[str, Callable[[Context], Controller]] = {
     "endpoints-controller": endpoints.Endpoints,
     "endpointslice-controller": EndpointSlices,
     "replicationcontroller-controller": replication.controller_for,
+    "namespace-controller": namespaces.Namespaces,
+    "garbage-collector-controller": GarbageCollector,
     "serviceaccount-controller": serviceaccounts.ServiceAccounts,
     "deployment-controller": Deployments,
     "replicaset-controller": ReplicaSets,
