@@ -9,6 +9,7 @@ from pybernetes.controllers.context import Context, Controller
 from pybernetes.controllers.deployment import Deployments
 from pybernetes.controllers.endpointslice import EndpointSlices
 from pybernetes.controllers.garbage import GarbageCollector
+from pybernetes.controllers.node import eviction, ipam, lifecycle, podgc
 from pybernetes.controllers.replicaset import ReplicaSets, replication
 
 CONTROLLERS: dict[str, Callable[[Context], Controller]] = {
@@ -16,10 +17,14 @@ CONTROLLERS: dict[str, Callable[[Context], Controller]] = {
     "endpoints-controller": endpoints.Endpoints,
     "endpointslice-controller": EndpointSlices,
     "replicationcontroller-controller": replication.controller_for,
+    "pod-garbage-collector-controller": podgc.PodGC,
     "namespace-controller": namespaces.Namespaces,
     "garbage-collector-controller": GarbageCollector,
     "serviceaccount-controller": serviceaccounts.ServiceAccounts,
     "deployment-controller": Deployments,
     "replicaset-controller": ReplicaSets,
+    "node-ipam-controller": ipam.NodeIPAM,
+    "node-lifecycle-controller": lifecycle.NodeLifecycle,
+    "taint-eviction-controller": eviction.TaintEviction,
     "root-ca-certificate-publisher-controller": root_ca.RootCA,
 }

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from pybernetes.api import tolerations
 from pybernetes.scheduler import nodes as tables
 from pybernetes.scheduler import shape as shapes
-from pybernetes.scheduler.plugins import plugin, tolerations
+from pybernetes.scheduler.plugins import plugin
 
 TAINT = "node.kubernetes.io/unschedulable"
 REASON = "node(s) were unschedulable"

@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from pybernetes.api import tolerations
 from pybernetes.scheduler import nodes as tables
 from pybernetes.scheduler import shape as shapes
-from pybernetes.scheduler.plugins import plugin, tolerations
+from pybernetes.scheduler.plugins import plugin
 
 REASON = "node(s) had untolerated taint(s)"
 

@@ -1,4 +1,4 @@
-"""Whether a toleration covers a taint."""
+"""Whether a pod's tolerations cover a node's taints; asked by the scheduler, by controllers and by the kubelet."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ NO_SCHEDULE, PREFER_NO_SCHEDULE, NO_EXECUTE = "NoSchedule", "PreferNoSchedule", 
 
 
 def tolerates(toleration: core_v1.Toleration, key: str, value: str, effect: str) -> bool:
+    """Whether one toleration covers the taint `key=value:effect`."""
     if toleration.effect and toleration.effect != effect:
         return False
     if toleration.key and toleration.key != key:

@@ -1,0 +1,83 @@
+"""A node's conditions and taints: pure decisions of the node lifecycle controller."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pybernetes.api import times
+from pybernetes.api.types import core_v1
+from pybernetes.controllers import conditions
+
+NOT_READY = "node.kubernetes.io/not-ready"
+UNREACHABLE = "node.kubernetes.io/unreachable"
+UNSCHEDULABLE = "node.kubernetes.io/unschedulable"
+NO_SCHEDULE, NO_EXECUTE = "NoSchedule", "NoExecute"
+
+# Condition and status -> the taint that keeps new pods away.
+_TAINTS = {
+    ("Ready", "False"): NOT_READY,
+    ("Ready", "Unknown"): UNREACHABLE,
+    ("MemoryPressure", "True"): "node.kubernetes.io/memory-pressure",
+    ("DiskPressure", "True"): "node.kubernetes.io/disk-pressure",
+    ("NetworkUnavailable", "True"): "node.kubernetes.io/network-unavailable",
+    ("PIDPressure", "True"): "node.kubernetes.io/pid-pressure",
+}
+_OURS = frozenset((*_TAINTS.values(), UNSCHEDULABLE))
+_GO_UNKNOWN = ("Ready", "MemoryPressure", "DiskPressure", "PIDPressure")
+
+
+def ready(node: core_v1.Node) -> str:
+    """The status of the Ready condition; empty where it has none."""
+    condition = conditions.find(node.status.conditions, "Ready")
+    return condition.status if condition is not None else ""
+
+
+def silent(node: core_v1.Node, now: float) -> list[core_v1.NodeCondition]:
+    """The conditions of a node that has not been heard of for too long."""
+    stamp = times.to_time(now)
+    result = list(node.status.conditions)
+    for kind in _GO_UNKNOWN:
+        known = conditions.find(result, kind)
+        if known is not None and known.status == "Unknown":
+            continue
+        fresh = core_v1.NodeCondition(type=kind, status="Unknown", lastTransitionTime=stamp)
+        if known is None:
+            fresh.reason, fresh.message = "NodeStatusNeverUpdated", "Kubelet never posted node status."
+            fresh.lastHeartbeatTime = node.metadata.creationTimestamp
+            result.append(fresh)
+        else:
+            fresh.reason, fresh.message = "NodeStatusUnknown", "Kubelet stopped posting node status."
+            fresh.lastHeartbeatTime = known.lastHeartbeatTime
+            result[result.index(known)] = fresh
+    return result
+
+
+def taints(node: core_v1.Node, *, disrupted: bool, now: float) -> list[core_v1.Taint]:
+    """The taints that the node should have; others' are kept.
+
+    `disrupted`: no node at all is ready. Then it is likely our own view that is wrong, and nothing is evicted.
+    """
+    wanted = {(UNSCHEDULABLE, NO_SCHEDULE)} if node.spec.unschedulable else set()
+    for condition in node.status.conditions:
+        key = _TAINTS.get((condition.type, condition.status))
+        if key is not None:
+            wanted.add((key, NO_SCHEDULE))
+    evicting = {"False": NOT_READY, "Unknown": UNREACHABLE}.get(ready(node))
+    if evicting is not None and not disrupted:
+        wanted.add((evicting, NO_EXECUTE))
+    kept = [taint for taint in node.spec.taints if not _is_ours(taint) or (taint.key, taint.effect) in wanted]
+    missing = wanted - {(taint.key, taint.effect) for taint in kept}
+    stamp = times.to_time(now)
+    return kept + [core_v1.Taint(key=key, effect=effect, timeAdded=stamp) for key, effect in sorted(missing)]
+
+
+def _is_ours(taint: core_v1.Taint) -> bool:
+    if taint.effect == NO_SCHEDULE:
+        return taint.key in _OURS
+    return taint.effect == NO_EXECUTE and taint.key in (NOT_READY, UNREACHABLE)
+
+
+def disrupted(nodes: Iterable[core_v1.Node]) -> bool:
+    """Whether there are nodes, and none is ready."""
+    states = [ready(node) for node in nodes]
+    return bool(states) and "True" not in states

@@ -1,0 +1,107 @@
+"""Removes pods that nobody else will: too many finished ones, those of lost nodes, and terminating ones without a node.
+
+Looked at every twenty seconds, as upstream does: each of these is a condition that lasts, not an event.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from pybernetes.api import codecs, errors, times
+from pybernetes.api.types import core_v1
+from pybernetes.controllers import conditions, pods
+from pybernetes.controllers.context import Context, synced
+
+log = logging.getLogger(__name__)
+
+NAME = "pod-garbage-collector-controller"
+PERIOD = 20.0
+# How long a node must be missing before its pods are taken for lost, in seconds.
+QUARANTINE = 40.0
+
+
+def finished_to_delete(everyone: list[core_v1.Pod], threshold: int) -> list[core_v1.Pod]:
+    """The oldest finished pods above the threshold; 0 or less: keep all."""
+    if threshold <= 0:
+        return []
+    finished = [p for p in everyone if pods.is_terminal(p)]
+    finished.sort(key=lambda pod: (pod.metadata.creationTimestamp or "", pod.metadata.name))
+    return finished[: max(len(finished) - threshold, 0)]
+
+
+def never_scheduled(everyone: list[core_v1.Pod]) -> list[core_v1.Pod]:
+    """Terminating pods that have no node whose kubelet would end them."""
+    return [pod for pod in everyone if pod.metadata.deletionTimestamp is not None and not pod.spec.nodeName]
+
+
+class PodGC:
+    """The controller."""
+
+    def __init__(self, context: Context) -> None:
+        self._context, self._client = context, context.client
+        self._pods = context.informers.of(core_v1.Pod)
+        self._nodes = context.informers.of(core_v1.Node)
+        self._missing: dict[str, float] = {}
+
+    async def run(self) -> None:
+        await synced(self._pods, self._nodes)
+        while True:
+            try:
+                await self.collect()
+            except (errors.StatusError, ConnectionError, TimeoutError) as error:
+                log.info("%s: %s", NAME, error)
+            await self._context.clock.sleep(PERIOD)
+
+    async def collect(self) -> None:
+        """One round."""
+        everyone = self._pods.cache.list()
+        threshold = self._context.settings.terminated_pod_threshold
+        doomed = [(pod, "") for pod in finished_to_delete(everyone, threshold)]
+        doomed += [(pod, "") for pod in never_scheduled(everyone)]
+        for name in await self._lost_nodes(everyone):
+            doomed += [(pod, "PodGC: node no longer exists") for pod in everyone if pod.spec.nodeName == name]
+        await asyncio.gather(*(self._delete(pod, why) for pod, why in doomed))
+
+    async def _lost_nodes(self, everyone: list[core_v1.Pod]) -> list[str]:
+        """Nodes that pods name, and that have been missing for long enough; asked of the server once more."""
+        now = self._context.clock.monotonic()
+        named = {pod.spec.nodeName for pod in everyone if pod.spec.nodeName}
+        missing = {name for name in named if self._nodes.cache.get(name) is None}
+        self._missing = {name: self._missing.get(name, now) for name in missing}
+        lost = []
+        for name, since in self._missing.items():
+            if now - since < QUARANTINE:
+                continue
+            try:
+                await self._client.get(core_v1.Node, name)
+            except errors.StatusError as error:
+                if error.reason != "NotFound":
+                    raise
+                lost.append(name)
+        return lost
+
+    async def _delete(self, pod: core_v1.Pod, why: str) -> None:
+        try:
+            if not pods.is_terminal(pod):
+                await self._client.update_status(self._failed(pod, why))
+            await self._client.delete(
+                core_v1.Pod, pod.metadata.name, pod.metadata.namespace, grace=0, uid=pod.metadata.uid
+            )
+        except errors.StatusError as error:
+            if error.reason not in ("NotFound", "Conflict"):
+                raise
+
+    def _failed(self, pod: core_v1.Pod, why: str) -> core_v1.Pod:
+        copy = codecs.copy(pod)
+        copy.status.phase = "Failed"
+        if why:
+            target = core_v1.PodCondition(
+                type="DisruptionTarget",
+                status="True",
+                reason="DeletionByPodGC",
+                message=why,
+                lastTransitionTime=times.to_time(self._context.clock.time()),
+            )
+            copy.status.conditions = conditions.put(copy.status.conditions, target)
+        return copy
