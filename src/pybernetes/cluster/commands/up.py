@@ -1,0 +1,253 @@
+"""`pybernetes up`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+from typing import IO
+
+from pybernetes.client import kubeconfig
+from pybernetes.cluster import credentials, layout, machine, pki, progress, supervisor
+from pybernetes.kits import clock as clocks
+
+DESCRIPTION = """\
+Start a one-node Kubernetes cluster on this machine and return when its node is Ready.
+
+With the runtime `containerd` (the default) it runs real containers; that takes root, and the
+packages containerd, runc, containernetworking-plugins, nftables and conntrack. With `simulated`
+pods only seem to run: that takes neither, and is ready in about a second.
+
+What the cluster holds survives `down` and `up`. A second `up` says that it is already up.
+
+examples:
+  pybernetes up
+  pybernetes up --runtime simulated --store memory
+  pybernetes up --data-dir /tmp/other --api-port 7443 --kubelet-port 11250
+"""
+
+TOOLS = {
+    "containerd": "containerd",
+    "runc": "runc",
+    "nft": "nftables",
+    "conntrack": "conntrack",
+    "ctr": "containerd",
+}
+TICK, CROSS = "✓", "✗"
+LAST_LINES = 15
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--foreground", action="store_true", help="stay in the foreground until interrupted")
+    parser.add_argument("--api-port", type=int, default=6443, metavar="PORT", help="of the API server (6443)")
+    parser.add_argument("--kubelet-port", type=int, default=10250, metavar="PORT", help="of the kubelet (10250)")
+    parser.add_argument(
+        "--store",
+        choices=("sqlite", "memory"),
+        default="sqlite",
+        help="where objects are kept: a file that survives, or memory (sqlite)",
+    )
+    parser.add_argument(
+        "--runtime", choices=("containerd", "simulated"), default="containerd", help="what runs pods (containerd)"
+    )
+    parser.add_argument("--node-name", default="", metavar="NAME", help="of this machine's node (the host name)")
+    parser.add_argument(
+        "--legacy-service-account-tokens",
+        action="store_true",
+        help="make a token Secret for every service account, as clusters did before 1.24",
+    )
+    parser.add_argument(
+        "--token-auth-file", default="", metavar="FILE", help="static bearer tokens: lines of token,user,uid,groups"
+    )
+    parser.add_argument(
+        "--no-kubeconfig",
+        action="store_true",
+        help="do not add the context `pybernetes` to ~/.kube/config (or $KUBECONFIG)",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    paths = layout.Layout(arguments.data_dir)
+    pid = supervisor.running_pid(paths)
+    if pid:
+        print(f"The cluster is already up (process {pid}). `pybernetes status` says more, `pybernetes down` stops it.")
+        return 0
+    options = _options(arguments)
+    problem = _problem(options)
+    if problem:
+        print(problem, file=sys.stderr)
+        return 1
+    _prepare(paths, options)
+    if arguments.foreground:
+        return _supervise(paths, options, sys.stdout)
+    return _in_background(paths, options)
+
+
+def _options(arguments: argparse.Namespace) -> layout.Options:
+    simulated = arguments.runtime == "simulated"
+    return layout.Options(
+        api_port=arguments.api_port,
+        store=arguments.store,
+        runtime=arguments.runtime,
+        node_name=arguments.node_name or machine.node_name(),
+        node_ip="127.0.0.1" if simulated else machine.address(),
+        kubelet_port=arguments.kubelet_port,
+        legacy_tokens=arguments.legacy_service_account_tokens,
+        token_auth_file=str(pathlib.Path(arguments.token_auth_file).absolute()) if arguments.token_auth_file else "",
+        merge_kubeconfig=not arguments.no_kubeconfig,
+    )
+
+
+def _problem(options: layout.Options) -> str:
+    """Why this machine cannot run it, and what to do; "" if it can."""
+    if options.token_auth_file and not os.access(options.token_auth_file, os.R_OK):
+        return f"{options.token_auth_file} cannot be read."
+    if options.runtime == "simulated":
+        return ""
+    if os.geteuid() != 0:
+        return "Running containers takes root: try `sudo pybernetes up`, or `pybernetes up --runtime simulated`."
+    missing = sorted({package for tool, package in TOOLS.items() if shutil.which(tool) is None})
+    from pybernetes.cluster import containerd
+
+    if not (containerd.plugin_directory() / "bridge").exists():
+        missing.append("containernetworking-plugins")
+    if missing:
+        names = " ".join(missing)
+        return f"Missing: {names}. Install with `apt-get install {names}`, or try `--runtime simulated`."
+    return ""
+
+
+def _prepare(paths: layout.Layout, options: layout.Options) -> None:
+    """Certificates, kubeconfigs, and the options for the processes to come."""
+    paths.data.mkdir(parents=True, exist_ok=True)
+    paths.logs.mkdir(exist_ok=True)
+    paths.run.mkdir(parents=True, exist_ok=True)
+    authority = pki.Pki(paths.pki, clocks.SystemClock())
+    authority.service_account_key()
+    identity = credentials.Credentials(paths, options, authority)
+    identity.server_tls()
+    identity.kubelet_serving()
+    identity.kubelet_client_tls()
+    identity.write_kubeconfigs()
+    options.write(paths.options)
+
+
+def _supervise(paths: layout.Layout, options: layout.Options, out: IO[str]) -> int:
+    """Be the supervisor, and print the steps."""
+    import asyncio
+
+    clock = clocks.SystemClock()
+    started = clock.monotonic()
+    held = supervisor.lock(paths)
+
+    def tell(step: progress.Step) -> None:
+        if step.step == "ready":
+            _finish(paths, options, clock.monotonic() - started, out)
+        else:
+            _show(step, clock.monotonic() - started, out)
+
+    try:
+        return asyncio.run(supervisor.Supervisor(paths, options, clock=clock, tell=tell).run())
+    finally:
+        held.close()
+        paths.pid_file.unlink(missing_ok=True)
+
+
+def _in_background(paths: layout.Layout, options: layout.Options) -> int:
+    """Start the supervisor as a process of its own, and show its steps until the cluster is ready."""
+    clock = clocks.SystemClock()
+    started = clock.monotonic()
+    reading, writing = os.pipe()
+    with paths.log("supervisor").open("ab") as log:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "pybernetes", "run-supervisor", "--data-dir", str(paths.data),
+             "--progress", str(writing)],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=(writing,), start_new_session=True,
+        )  # fmt: skip
+    os.close(writing)
+    with os.fdopen(reading) as steps:
+        for line in steps:
+            step = progress.read(line)
+            if step is None:
+                continue
+            if step.step == "ready":
+                _finish(paths, options, clock.monotonic() - started, sys.stdout)
+                return 0
+            _show(step, clock.monotonic() - started, sys.stdout)
+            if step.failed:
+                break
+    child.terminate()
+    child.wait()
+    print(f"The cluster did not start. The logs are in {paths.logs}; the end of them:", file=sys.stderr)
+    for name in ("supervisor", "server", "node"):
+        for text in _tail(paths.log(name)):
+            print(f"  {name}: {text}", file=sys.stderr)
+    return 1
+
+
+def _show(step: progress.Step, seconds: float, out: IO[str]) -> None:
+    mark = CROSS if step.failed else TICK
+    print(f" {mark} {step.text}  ({seconds:.1f} s)", file=out, flush=True)
+
+
+def _finish(paths: layout.Layout, options: layout.Options, seconds: float, out: IO[str]) -> None:
+    merged = _merge_kubeconfig(paths) if options.merge_kubeconfig else None
+    print(f"\nThe cluster is up after {seconds:.1f} s. Go on with:", file=out)
+    print("  pybernetes kubectl get nodes -o wide", file=out)
+    print("  pybernetes kubectl create deployment web --image=docker.io/library/busybox:1 -- sleep infinity", file=out)
+    if merged is not None:
+        print(f"\nkubectl's context `pybernetes` is current in {merged}.", file=out)
+    else:
+        print(f"\nThe kubeconfig is {paths.kubeconfig}.", file=out)
+    print("`pybernetes status` tells how it is, `pybernetes down` stops it.", file=out, flush=True)
+
+
+def _merge_kubeconfig(paths: layout.Layout) -> pathlib.Path | None:
+    target = user_kubeconfig()
+    try:
+        merged = kubeconfig.merged(kubeconfig.read(target), kubeconfig.read(paths.kubeconfig))
+        kubeconfig.write(target, merged)
+    except (kubeconfig.KubeconfigError, OSError) as error:
+        print(f"The context was not added to your kubeconfig: {error}", file=sys.stderr)
+        return None
+    return target
+
+
+def user_kubeconfig() -> pathlib.Path:
+    """Where kubectl looks: the first of $KUBECONFIG, or ~/.kube/config."""
+    listed = os.environ.get("KUBECONFIG", "").split(os.pathsep)[0]
+    return pathlib.Path(listed) if listed else pathlib.Path.home() / ".kube" / "config"
+
+
+def _tail(path: pathlib.Path) -> list[str]:
+    if not path.exists():
+        return []
+    return path.read_text(errors="replace").splitlines()[-LAST_LINES:]
+
+
+def supervise_in_background(paths: layout.Layout, descriptor: int) -> int:
+    """The other end of `_in_background`: tells its steps through the descriptor until somebody has heard `ready`."""
+    import asyncio
+    import logging
+
+    from pybernetes.cluster import logs
+
+    logging.basicConfig(level=logging.INFO, format=logs.FORMAT)
+    options = layout.Options.read(paths.options)
+    held = supervisor.lock(paths)
+    listener = os.fdopen(descriptor, "w")
+
+    def tell(step: progress.Step) -> None:
+        progress.tell(step.step, step.text, failed=step.failed, to=listener)
+        if step.step == "ready" and not listener.closed:
+            listener.close()
+
+    try:
+        clock = clocks.SystemClock()
+        return asyncio.run(supervisor.Supervisor(paths, options, clock=clock, tell=tell).run())
+    finally:
+        held.close()
+        paths.pid_file.unlink(missing_ok=True)

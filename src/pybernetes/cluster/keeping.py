@@ -1,0 +1,39 @@
+"""Keeps a component of this process running: one that fails is logged and started again, a little later each time."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from pybernetes.kits import backoff
+from pybernetes.kits import clock as clocks
+
+log = logging.getLogger(__name__)
+
+STEADY_SECONDS = 60.0
+
+
+class Kept:
+    """`start` makes a fresh component and runs it until it fails; `problem` says what is wrong with it now."""
+
+    def __init__(self, name: str, start: Callable[[], Awaitable[None]], clock: clocks.Clock) -> None:
+        self.name = name
+        self._start = start
+        self._clock = clock
+        self.problem: str | None = "not started"
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        pauses = backoff.Backoff(first=0.5, cap=30.0)
+        while True:
+            began = self._clock.monotonic()
+            self.problem = None
+            try:
+                await self._start()
+                self.problem = "ended"
+            except Exception as error:
+                self.problem = str(error) or type(error).__name__
+                log.exception("%s failed and is started again", self.name)
+            if self._clock.monotonic() - began > STEADY_SECONDS:
+                pauses.reset()
+            await self._clock.sleep(pauses.next())

@@ -1,0 +1,79 @@
+"""The entry points of the server and node processes: run one until SIGTERM or SIGINT, then close it cleanly."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from typing import Protocol
+
+from pybernetes.cluster import layout, logs, progress
+from pybernetes.kits import chance as chances
+from pybernetes.kits import clock as clocks
+
+log = logging.getLogger(__name__)
+
+START_SECONDS = 60.0
+
+
+class Part(Protocol):
+    async def start(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+def run_server(paths: layout.Layout) -> int:
+    from pybernetes.cluster import server
+
+    options = layout.Options.read(paths.options)
+    components = ["kube-apiserver", "kube-controller-manager", "kube-scheduler"]
+    if options.runtime == "simulated":
+        components.append("kubelet")
+    logs.setup(paths, "server", components)
+    return _run(server.Server(paths, options, clock=(clock := clocks.SystemClock()), chance=chances.Chance()), clock)
+
+
+def run_node(paths: layout.Layout) -> int:
+    from pybernetes.cluster import node
+
+    options = layout.Options.read(paths.options)
+    logs.setup(paths, "node", ["kubelet", "kube-proxy"])
+    return _run(node.Node(paths, options, clock=(clock := clocks.SystemClock()), chance=chances.Chance()), clock)
+
+
+def _run(part: Part, clock: clocks.Clock) -> int:
+    import uvloop
+
+    code: int = uvloop.run(_until_stopped(part, clock))
+    return code
+
+
+async def _until_stopped(part: Part, clock: clocks.Clock) -> int:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    starting = asyncio.ensure_future(_start(part, clock))
+    stopped = asyncio.ensure_future(stopping.wait())
+    code = 0
+    try:
+        await asyncio.wait((starting, stopped), return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            starting.result()
+            progress.tell("ready")
+            await stopped
+    except Exception as error:
+        log.exception("the start failed")
+        progress.tell("failed", str(error) or type(error).__name__, failed=True)
+        code = 1
+    finally:
+        for waiting in (starting, stopped):
+            waiting.cancel()
+        await asyncio.gather(starting, stopped, return_exceptions=True)
+        await part.close()
+    return code
+
+
+async def _start(part: Part, clock: clocks.Clock) -> None:
+    async with clock.timeout(START_SECONDS):
+        await part.start()

@@ -1,0 +1,163 @@
+"""The server process: API server, controllers and scheduler on one event loop; with `--runtime simulated` the node too.
+
+The API server comes first and alone: it answers while the others are still being imported.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from pybernetes import store as stores
+from pybernetes.apiserver import request as requests
+from pybernetes.apiserver import server as apiservers
+from pybernetes.apiserver import settings as apiserver_settings
+from pybernetes.apiserver.authn import tokenfile
+from pybernetes.apiserver.endpoints import components
+from pybernetes.apiserver.http import listener
+from pybernetes.cluster import credentials, keeping, layout, pki, progress
+from pybernetes.cluster import tools as toolboxes
+from pybernetes.kits import chance as chances
+from pybernetes.kits import clock as clocks
+from pybernetes.kits import tasks
+
+CONTROLLERS = requests.User("system:kube-controller-manager", groups=("system:masters", "system:authenticated"))
+SCHEDULER = requests.User("system:kube-scheduler", groups=("system:masters", "system:authenticated"))
+
+
+class Server:
+    """`await start()`, `await close()`; in between it serves."""
+
+    def __init__(
+        self, paths: layout.Layout, options: layout.Options, *, clock: clocks.Clock, chance: chances.Chance
+    ) -> None:
+        self._paths = paths
+        self._options = options
+        self._clock = clock
+        self._chance = chance
+        self._tasks = tasks.Tasks()
+        self._store: stores.Store | None = None
+        self._api: apiservers.ApiServer | None = None
+        self._closers: list[Callable[[], Any]] = []
+
+    async def start(self) -> None:
+        """Returns when all of it works."""
+        options = self._options
+        authority = pki.Pki(self._paths.pki, self._clock)
+        identity = credentials.Credentials(self._paths, options, authority)
+        self._store = await _open_store(options.store, self._paths.database)
+        api = self._api = apiservers.ApiServer(
+            apiserver_settings.Settings(
+                service_account_key=authority.service_account_key(),
+                advertise=(options.node_ip, options.api_port),
+                service_cidr=options.service_cidr,
+                tokens=tokenfile.read(pathlib.Path(options.token_auth_file)) if options.token_auth_file else {},
+                kubelet_tls=identity.kubelet_client_tls(),
+            ),
+            self._store,
+            clock=self._clock,
+            chance=self._chance,
+        )
+        await api.start()
+        serving = identity.server_tls()
+        tls = listener.server_context(
+            certificate=str(serving.certificate), key=str(serving.key), client_ca=str(authority.ca)
+        )
+        await api.listen(_socket(options), tls)
+        progress.tell("apiserver", f"API server on https://{options.node_ip}:{options.api_port}")
+        self._keep("controller-manager", lambda: self._run_controllers(authority.ca.read_bytes()))
+        self._keep("scheduler", self._run_scheduler)
+        if options.runtime == "simulated":
+            from pybernetes.cluster import simulated
+
+            node = simulated.SimulatedNode(self._paths, options, api, identity, clock=self._clock, chance=self._chance)
+            self._closers.append(node.close)
+            await node.start()
+            progress.tell("node", f"node {options.node_name} is Ready")
+
+    async def close(self) -> None:
+        """Stop in the reverse order; what was acknowledged is on the disk."""
+        for close in reversed(self._closers):
+            await close()
+        await self._tasks.close()
+        if self._api is not None:
+            await self._api.close()
+        if self._store is not None:
+            await self._store.close()
+
+    def _keep(self, name: str, start: Callable[[], Any]) -> None:
+        kept = keeping.Kept(name, start, self._clock)
+        if self._api is not None:
+            self._api.components[name] = lambda: _condition(kept)
+        self._tasks.spawn(kept.run(), name=name)
+
+    async def _run_controllers(self, ca: bytes) -> None:
+        # Imported here, so that the API server answers before.
+        from pybernetes import controllers
+
+        api = _started(self._api)
+        client = api.client(CONTROLLERS, agent="kube-controller-manager")
+        async with toolboxes.tools(client, clock=self._clock, chance=self._chance) as tools:
+            context = controllers.Context(
+                client=client,
+                informers=tools.informers,
+                clock=self._clock,
+                chance=self._chance,
+                recorder=tools.recorder,
+                settings=controllers.Settings(
+                    ca=ca,
+                    sign_token=lambda claims: api.signer.sign(dict(claims)),
+                    legacy_tokens=self._options.legacy_tokens,
+                    cluster_cidr=self._options.cluster_cidr,
+                ),
+            )
+            running = controllers.Controllers(context)
+            try:
+                await tools.informers.start()
+                await running.run()
+            finally:
+                await running.close()
+
+    async def _run_scheduler(self) -> None:
+        from pybernetes import scheduler
+
+        client = _started(self._api).client(SCHEDULER, agent="kube-scheduler")
+        async with toolboxes.tools(client, clock=self._clock, chance=self._chance) as tools:
+            running = scheduler.Scheduler(
+                client, tools.informers, clock=self._clock, chance=self._chance, recorder=tools.recorder
+            )
+            try:
+                await tools.informers.start()
+                await running.run()
+            finally:
+                await running.close()
+
+
+def _started(api: apiservers.ApiServer | None) -> apiservers.ApiServer:
+    if api is None:
+        raise RuntimeError("the API server is not started")
+    return api
+
+
+def _condition(kept: keeping.Kept) -> components.Condition:
+    if kept.problem is None:
+        return components.Condition(True, "ok")
+    return components.Condition(False, error=kept.problem)
+
+
+async def _open_store(kind: str, path: pathlib.Path) -> stores.Store:
+    if kind == "memory":
+        from pybernetes.store.memory import MemoryStore
+
+        return MemoryStore()
+    from pybernetes.store.sqlite import SqliteStore
+
+    return await SqliteStore.open(path)
+
+
+def _socket(options: layout.Options) -> socket.socket:
+    """Bound with SO_REUSEADDR; pods reach the node's address, a simulated cluster is for this machine alone."""
+    host = "127.0.0.1" if options.runtime == "simulated" else "0.0.0.0"
+    return socket.create_server((host, options.api_port), backlog=1024, reuse_port=False)
