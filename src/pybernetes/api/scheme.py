@@ -91,7 +91,19 @@ def resources() -> tuple[Resource, ...]:
             type_name=type_name,
             kind_version=own,
         )
-        for group, version, name, kind, singular, namespaced, verbs, short, categories, own, type_name in _resources.ROWS
+        for (
+            group,
+            version,
+            name,
+            kind,
+            singular,
+            namespaced,
+            verbs,
+            short,
+            categories,
+            own,
+            type_name,
+        ) in _resources.ROWS
     )
 
 

@@ -1,4 +1,4 @@
-"""What an endpoint answers, before it is known in which form: the HTTP side renders it, loopback hands it on as it is."""
+"""What an endpoint answers, before it has a form: the HTTP side renders it, loopback hands it on as it is."""
 
 from __future__ import annotations
 

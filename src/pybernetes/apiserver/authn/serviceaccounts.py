@@ -160,7 +160,7 @@ class Signer:
             raise InvalidToken("service account token is not valid yet")
         good_for = tuple(audience for audience in audiences or self.audiences if audience in claims.get("aud", ()))
         if not good_for:
-            raise InvalidToken("token audiences %r is invalid for the target audiences" % (claims.get("aud"),))
+            raise InvalidToken(f"token audiences {claims.get('aud')} is invalid for the target audiences")
         return _bound_user(claims, lookup), good_for
 
 

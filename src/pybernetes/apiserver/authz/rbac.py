@@ -81,12 +81,15 @@ class Rbac:
 
     def _role_rules(self, reference: rbac_v1.RoleRef, namespace: str) -> Sequence[rbac_v1.PolicyRule]:
         if reference.kind == "ClusterRole":
+            kind: Any = rbac_v1.ClusterRole
             item = self._cluster_roles.get("", reference.name)
-            found: Sequence[rbac_v1.PolicyRule] = item.decoded(rbac_v1.ClusterRole).rules if item else ()
-            return found
-        item = self._roles.get(namespace, reference.name) if namespace else None
-        found = item.decoded(rbac_v1.Role).rules if item else ()
-        return found
+        elif namespace:
+            kind = rbac_v1.Role
+            item = self._roles.get(namespace, reference.name)
+        else:
+            return ()
+        role: rbac_v1.ClusterRole | rbac_v1.Role | None = item.decoded(kind) if item is not None else None
+        return role.rules if role is not None else ()
 
 
 def _role_text(reference: rbac_v1.RoleRef) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from pybernetes.api import codecs, errors, scheme, strictness
+from pybernetes.api import codecs, errors, scheme, strictness, wording
 from pybernetes.apiserver import request as requests
 
 JSON = "application/json"
@@ -90,13 +90,14 @@ def convert(request: requests.Request, document: Any, expected: Any) -> Any:
                 f"the API version in the data ({version}) does not match the expected API version ({wanted_version})"
             )
         raise errors.bad_request(
-            f'{name} in version "{short}" cannot be handled as a {wanted_kind}: converting ({name}) to ({wanted_kind}): '
-            "unknown conversion"
+            f'{name} in version "{short}" cannot be handled as a {wanted_kind}: '
+            f"converting ({name}) to ({wanted_kind}): unknown conversion"
         )
     try:
         obj = codecs.from_tree(expected, document)
     except codecs.DecodeError as error:
-        raise errors.bad_request(f'{name} in version "{short}" cannot be handled as a {name}: {error}') from None
+        why = wording.unmarshal(expected, str(error))
+        raise errors.bad_request(f'{name} in version "{short}" cannot be handled as a {name}: {why}') from None
     check_unknown(request, document, expected)
     return obj
 

@@ -99,7 +99,8 @@ class Tokens:
         if reference.kind == "Pod":
             if target.spec.serviceAccountName != account:
                 raise errors.bad_request(
-                    f'cannot bind token for serviceaccount "{account}" to pod running with different serviceaccount name.'
+                    f'cannot bind token for serviceaccount "{account}" to pod running with different '
+                    "serviceaccount name."
                 )
             home = self._nodes.get("", target.spec.nodeName) if target.spec.nodeName else None
             if home is not None:

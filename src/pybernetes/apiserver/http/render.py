@@ -50,10 +50,7 @@ class Renderer:
 
     def one(self, result: results.Stored | results.Made, form: negotiate.Form, include: str) -> bytes:
         """The body for one object."""
-        if isinstance(result, results.Stored):
-            data = result.item.data
-        else:
-            data = codecs.encode(result.obj)
+        data = result.item.data if isinstance(result, results.Stored) else codecs.encode(result.obj)
         kind = result.kind
         if form.shown == negotiate.TABLE and kind is not None:
             obj = result.item.peek(kind.resource.type) if isinstance(result, results.Stored) else result.obj

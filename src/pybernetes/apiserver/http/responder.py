@@ -92,11 +92,11 @@ class Responder:
     async def _write(
         self, connection: Connection, request: requests.Request, result: results.Result, form: negotiate.Form
     ) -> None:
-        if isinstance(result, results.Stored) and result.code == 200 and form is negotiate.PLAIN:
-            if not request.warnings and request.method != "HEAD":
-                data = result.item.data
-                connection.write(b"%b%d\r\n\r\n%b" % (OK_JSON, len(data), data))
-                return
+        plain = form is negotiate.PLAIN and not request.warnings and request.method != "HEAD"
+        if plain and isinstance(result, results.Stored) and result.code == 200:
+            data = result.item.data
+            connection.write(b"%b%d\r\n\r\n%b" % (OK_JSON, len(data), data))
+            return
         include = request.query.get("includeObject", "") if request.raw_query else ""
         if isinstance(result, (results.Stored, results.Made)):
             self._write_body(connection, request, result.code, self._render.one(result, form, include), form.media)

@@ -1,4 +1,4 @@
-"""What a file under `resources/<group>/` says about its kind: everything in which kinds differ, as data and pure functions.
+"""What a file under `resources/<group>/` says about its kind: all in which kinds differ, as data and pure functions.
 
 Endpoints (one verb per file) ask a `Kind` and know nothing of Pods or Services. Upstream calls this the strategy.
 All functions work in place on fresh objects; none does I/O. What a kind leaves out is the generic behaviour below.

@@ -120,10 +120,10 @@ class Collection:
         self, selection: selections.Selection, revision: int, *, after: str = "", limit: int = 0
     ) -> Chunk:
         """As `select`, at an older revision. Raises Gone."""
-        if not self._window or self._window[-1].revision <= revision:
+        unchanged = not self._window or self._window[-1].revision <= revision
+        if unchanged and revision >= self._window_from:
             # Nothing of this resource has changed since, so what is there now is what was there then.
-            if revision >= self._window_from:
-                return self.select(selection, after=after, limit=limit)._replace(revision=revision)
+            return self.select(selection, after=after, limit=limit)._replace(revision=revision)
         namespace = selection.namespace
         prefix = f"{self.prefix}{namespace}/" if namespace else self.prefix
         try:

@@ -1,0 +1,68 @@
+"""Decoding errors in the words of Go's JSON decoder, which is what people know and search for."""
+
+from __future__ import annotations
+
+import re
+import types
+import typing
+from typing import Any
+
+from pybernetes.api import codecs, quantity
+
+_EXPECTED = re.compile(r"Expected `(?P<wanted>.+?)`, got `(?P<got>.+?)`(?: - at `(?P<path>.+?)`)?$")
+_GOT = {"str": "string", "int": "number", "float": "number", "array": "array", "object": "object", "bool": "bool"}
+_STEP = re.compile(r"\.([^.\[]+)|\[(.+?)\]")
+
+
+def unmarshal(kind: Any, message: str) -> str:
+    """msgspec's message about an object of that type -> Go's; unknown messages are passed on."""
+    match = _EXPECTED.match(message)
+    if match is None:
+        return message
+    got = _GOT.get(match["got"], match["got"])
+    holder, path, at = _walk(kind, match["path"] or "$")
+    if not path:
+        return f"json: cannot unmarshal {got} into Go value of type {go_type(kind)}"
+    return f"json: cannot unmarshal {got} into Go struct field {holder}.{path} of type {go_type(at)}"
+
+
+def _walk(kind: Any, path: str) -> tuple[str, str, Any]:
+    """The innermost struct on a path, the path without indexes, and the type at its end."""
+    holder, names, at = "", [], kind
+    for match in _STEP.finditer(path):
+        container, held = codecs.element_type(at)
+        name = match[1]
+        if name is None or container is dict:
+            at = held
+            if name is not None:
+                names.append(name)
+            continue
+        if not codecs.is_struct(container):
+            break
+        holder = container.__name__
+        names.append(name)
+        at = codecs.field_types(container).get(name, Any)
+    return holder, ".".join(names), at
+
+
+def go_type(annotation: Any) -> str:
+    """The Go type that upstream declares for one of ours: `list[core_v1.Container]` -> `[]v1.Container`."""
+    if typing.get_origin(annotation) is typing.Annotated:
+        return "int32"
+    if isinstance(annotation, types.UnionType):
+        members = [member for member in typing.get_args(annotation) if member is not types.NoneType]
+        if len(members) > 1:
+            return "intstr.IntOrString"
+        annotation = members[0]
+        if typing.get_origin(annotation) is typing.Annotated:
+            return "int32"
+    holder, held = codecs.element_type(annotation)
+    if holder is list:
+        return f"[]{go_type(held)}"
+    if holder is dict:
+        return f"map[string]{go_type(held)}"
+    if codecs.is_struct(holder):
+        return f"{holder.__module__.rsplit('_', 1)[1]}.{holder.__name__}"
+    if holder is quantity.Quantity:
+        return "resource.Quantity"
+    return {str: "string", bool: "bool", int: "int64", float: "float64"}.get(holder, "interface {}")
