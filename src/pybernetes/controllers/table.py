@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pybernetes.controllers import endpoints, namespaces, root_ca, serviceaccount_tokens, serviceaccounts
+from pybernetes.controllers import (
+    endpoints,
+    namespaces,
+    root_ca,
+    serviceaccount_tokens,
+    serviceaccounts,
+    ttl_after_finished,
+)
 from pybernetes.controllers.context import Context, Controller
 from pybernetes.controllers.deployment import Deployments
 from pybernetes.controllers.endpointslice import EndpointSlices
 from pybernetes.controllers.garbage import GarbageCollector
+from pybernetes.controllers.job import Jobs
 from pybernetes.controllers.node import eviction, ipam, lifecycle, podgc
 from pybernetes.controllers.replicaset import ReplicaSets, replication
 
@@ -21,8 +29,10 @@ CONTROLLERS: dict[str, Callable[[Context], Controller]] = {
     "namespace-controller": namespaces.Namespaces,
     "garbage-collector-controller": GarbageCollector,
     "serviceaccount-controller": serviceaccounts.ServiceAccounts,
+    "job-controller": Jobs,
     "deployment-controller": Deployments,
     "replicaset-controller": ReplicaSets,
+    "ttl-after-finished-controller": ttl_after_finished.TTLAfterFinished,
     "node-ipam-controller": ipam.NodeIPAM,
     "node-lifecycle-controller": lifecycle.NodeLifecycle,
     "taint-eviction-controller": eviction.TaintEviction,

@@ -1,0 +1,162 @@
+"""Carries out what `decide` says about each Job."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from pybernetes.api import codecs, errors, selectors
+from pybernetes.api.types import batch_v1, core_v1
+from pybernetes.client import transport
+from pybernetes.controllers import owners, pods
+from pybernetes.controllers.context import Context
+from pybernetes.controllers.expectations import Expectations
+from pybernetes.controllers.job import decide, indexes
+from pybernetes.informers import key_of, split_key
+
+NAME = "job-controller"
+# Pods created in one go.
+BURST = 500
+OURS = "kubernetes.io/job-controller"
+
+
+class Jobs:
+    """The controller."""
+
+    def __init__(self, context: Context) -> None:
+        self._context, self._client = context, context.client
+        self._recorder = context.recorder(NAME)
+        self._queue = context.queue(NAME)
+        self._expected = Expectations(context.clock)
+        self._backoffs: dict[str, decide.Backoff] = {}
+        self._jobs = context.informers.of(batch_v1.Job)
+        self._pods = context.informers.of(core_v1.Pod)
+        owners.index(self._pods)
+        self._jobs.on_change(self._job_changed)
+        self._pods.on_change(self._pod_changed)
+
+    async def run(self) -> None:
+        await self._context.reconcile(NAME, self._queue, self.reconcile, after=(self._jobs, self._pods))
+
+    def _job_changed(self, old: batch_v1.Job | None, new: batch_v1.Job | None) -> None:
+        key = key_of(new or old)
+        if new is None or (old is not None and old.metadata.uid != new.metadata.uid):
+            self._expected.forget(key)
+            self._backoffs.pop(key, None)
+        self._queue.add(key, "Job changed")
+
+    def _pod_changed(self, old: core_v1.Pod | None, new: core_v1.Pod | None) -> None:
+        pod = new or old
+        reference = owners.controller_of(pod) if pod is not None else None
+        if pod is None or reference is None or reference.kind != "Job":
+            return
+        key = f"{pod.metadata.namespace}/{reference.name}"
+        if old is None:
+            self._expected.creation_observed(key)
+        if new is None or new.metadata.deletionTimestamp is not None:
+            self._expected.deletion_observed(key, key_of(pod))
+        if new is not None and self._jobs.cache.by_key(key) is None and decide.FINALIZER in new.metadata.finalizers:
+            self._queue.add(f"orphan/{key_of(new)}", "its Job is gone")
+        self._queue.add(key, f"pod {key_of(pod)} changed")
+
+    async def reconcile(self, key: str) -> float | None:
+        if key.startswith("orphan/"):
+            namespace, name = split_key(key.removeprefix("orphan/"))
+            pod = self._pods.cache.get(name, namespace)
+            if pod is not None:
+                await self._free_orphan(pod)
+            return None
+        namespace, name = split_key(key)
+        job = self._jobs.cache.get(name, namespace)
+        if job is None:
+            self._expected.forget(key)
+            self._backoffs.pop(key, None)
+            for pod in self._pods.cache.list(namespace):
+                reference = owners.controller_of(pod)
+                if reference is not None and (reference.kind, reference.name) == ("Job", name):
+                    await self._free_orphan(pod)
+            return None
+        if job.spec.managedBy not in (None, "", OURS):
+            return None
+        if decide.is_finished(job):
+            await self._free(p for p in owners.candidates(self._pods, job) if owners.is_controlled_by(p, job))
+            return None
+        if not self._expected.satisfied(key):
+            return None
+        return await self._sync(key, job)
+
+    async def _sync(self, key: str, job: batch_v1.Job) -> float | None:
+        selector = selectors.from_object(job.spec.selector)
+        owned = await owners.claim(self._client, job, selector, owners.candidates(self._pods, job))
+        backoff = self._backoffs.setdefault(key, decide.Backoff())
+        decision = decide.decide(job, owned, backoff, self._context.clock.time())
+        failure = await self._delete(key, job, decision.delete)
+        if failure is None and decision.create:
+            failure = await self._create(key, job, decision)
+        if decision.status != job.status:
+            copy = codecs.copy(job)
+            copy.status = decision.status
+            await self._client.update_status(copy)
+        for kind, reason, message in decision.events:
+            self._recorder.event(job, kind, reason, message)
+        # Only now: a pod may go as soon as its finalizer does, and must have been noted before.
+        await self._free(decision.free)
+        if failure is not None:
+            raise failure
+        return decision.again
+
+    async def _create(self, key: str, job: batch_v1.Job, decision: decide.Decision) -> Exception | None:
+        count = min(decision.create, BURST)
+        numbers = iter(decision.indexes)
+        self._expected.expect_creations(key, count)
+
+        async def attempt() -> None:
+            pod = pods.from_template(job.spec.template, job)
+            pod.metadata.finalizers.append(decide.FINALIZER)
+            if decide.is_indexed(job):
+                indexes.mark(pod, next(numbers), job.metadata.name)
+            await pods.create(self._client, self._recorder, pod, job)
+
+        succeeded, failure = await pods.slow_start(count, attempt)
+        for _ in range(count - succeeded):
+            self._expected.creation_observed(key)
+        decision.status.active -= decision.create - succeeded
+        return failure
+
+    async def _delete(self, key: str, job: batch_v1.Job, doomed: list[core_v1.Pod]) -> Exception | None:
+        self._expected.expect_deletions(key, map(key_of, doomed))
+
+        async def attempt(pod: core_v1.Pod) -> None:
+            deleted = False
+            try:
+                deleted = await pods.delete(self._client, self._recorder, pod, job)
+            finally:
+                if not deleted:
+                    self._expected.deletion_observed(key, key_of(pod))
+
+        results = await asyncio.gather(*map(attempt, doomed), return_exceptions=True)
+        return next((result for result in results if isinstance(result, Exception)), None)
+
+    async def _free(self, freed: Iterable[core_v1.Pod]) -> None:
+        await asyncio.gather(*map(self._remove_finalizer, freed))
+
+    async def _free_orphan(self, pod: core_v1.Pod) -> None:
+        """A pod whose Job is gone is counted by nobody."""
+        reference = owners.controller_of(pod)
+        if reference is None:
+            return
+        job = self._jobs.cache.get(reference.name, pod.metadata.namespace)
+        if job is None or job.metadata.uid != reference.uid:
+            await self._remove_finalizer(pod)
+
+    async def _remove_finalizer(self, pod: core_v1.Pod) -> None:
+        meta = pod.metadata
+        if decide.FINALIZER not in meta.finalizers:
+            return
+        left = [finalizer for finalizer in meta.finalizers if finalizer != decide.FINALIZER]
+        patch = {"metadata": {"uid": meta.uid, "resourceVersion": meta.resourceVersion, "finalizers": left}}
+        try:
+            await self._client.patch(core_v1.Pod, meta.name, meta.namespace, patch, kind=transport.MERGE_PATCH)
+        except errors.StatusError as error:
+            if error.reason != "NotFound":
+                raise
