@@ -1,0 +1,120 @@
+"""PersistentVolumeClaims."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pybernetes.api import codecs, fields, names, quantity
+from pybernetes.api.types import core_v1
+from pybernetes.apiserver.resources import cells, checks, kind
+from pybernetes.apiserver.resources.core import persistentvolumes, pod_updates, resource_validation
+
+_SPEC = fields.Path("spec")
+
+
+def default(claim: core_v1.PersistentVolumeClaim) -> None:
+    claim.status.phase = claim.status.phase or "Pending"
+    claim.spec.volumeMode = claim.spec.volumeMode or "Filesystem"
+
+
+def prepare_create(claim: core_v1.PersistentVolumeClaim) -> None:
+    claim.status = core_v1.PersistentVolumeClaimStatus(phase="Pending")
+
+
+def validate(claim: core_v1.PersistentVolumeClaim) -> checks.Errors:
+    spec = claim.spec
+    problems = persistentvolumes.access_modes(spec.accessModes, _SPEC["accessModes"])
+    problems += checks.selector(spec.selector, _SPEC["selector"])
+    path = _SPEC["resources"].key("storage")
+    storage = spec.resources.requests.get("storage")
+    if storage is None:
+        problems.append(fields.required(path))
+    elif storage.value() <= 0:
+        problems.append(fields.invalid(path, storage, "must be greater than zero"))
+    else:
+        problems += resource_validation.amount("storage", storage, path)
+    for name in ("storageClassName", "volumeAttributesClassName"):
+        if getattr(spec, name):
+            problems += checks.named(getattr(spec, name), names.dns_subdomain, _SPEC[name])
+    if spec.volumeMode is not None:
+        problems += checks.one_of(spec.volumeMode, persistentvolumes.VOLUME_MODES, _SPEC["volumeMode"])
+    for name in ("dataSource", "dataSourceRef"):
+        source = getattr(spec, name)
+        if source is None:
+            continue
+        if not source.name:
+            problems.append(fields.required(_SPEC[name]["name"]))
+        if not source.kind:
+            problems.append(fields.required(_SPEC[name]["kind"]))
+        if not source.apiGroup and source.kind and source.kind != "PersistentVolumeClaim":
+            words = "must be 'PersistentVolumeClaim' when referencing the default apiGroup"
+            problems.append(fields.invalid(_SPEC[name], source.kind, words))
+    return problems
+
+
+def validate_update(new: core_v1.PersistentVolumeClaim, old: core_v1.PersistentVolumeClaim) -> checks.Errors:
+    problems: checks.Errors = []
+    after, before = codecs.copy(new.spec), codecs.copy(old.spec)
+    if not before.volumeName:
+        before.volumeName = after.volumeName
+    if before.storageClassName is None and persistentvolumes.CLASS_ANNOTATION not in old.metadata.annotations:
+        # A claim that waits for a default class may be given one.
+        before.storageClassName = after.storageClassName
+    if new.status.phase == "Bound":
+        if "storage" in before.resources.requests:
+            after.resources.requests["storage"] = before.resources.requests["storage"]
+        after.volumeAttributesClassName = before.volumeAttributesClassName
+    if not checks.same(after, before):
+        words = (
+            "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
+        )
+        problems.append(fields.forbidden(_SPEC, f"{words}\n{pod_updates.spec_diff(before, after)}"))
+    size, was = new.spec.resources.requests.get("storage", "0"), old.spec.resources.requests.get("storage", "0")
+    if quantity.compare(size, was) < 0 and quantity.compare(size, old.status.capacity.get("storage", "0")) <= 0:
+        path = _SPEC["resources"]["requests"]["storage"]
+        problems.append(fields.forbidden(path, "field can not be less than status.capacity"))
+    return problems + checks.immutable(new.spec.volumeMode, old.spec.volumeMode, fields.Path("volumeMode"))
+
+
+def row(claim: core_v1.PersistentVolumeClaim, now: float) -> Sequence[kind.Cell]:
+    spec, status, meta = claim.spec, claim.status, claim.metadata
+    bound = bool(spec.volumeName)
+    return (
+        meta.name,
+        "Terminating" if meta.deletionTimestamp is not None else status.phase,
+        spec.volumeName,
+        status.capacity.get("storage", "0") if bound else "",
+        persistentvolumes.short_modes(status.accessModes) if bound else "",
+        meta.annotations.get(persistentvolumes.CLASS_ANNOTATION, spec.storageClassName or ""),
+        "<unset>" if spec.volumeAttributesClassName is None else spec.volumeAttributesClassName,
+        cells.age(meta, now),
+        "<unset>" if spec.volumeMode is None else spec.volumeMode,
+    )
+
+
+def selectable(claim: core_v1.PersistentVolumeClaim) -> Mapping[str, str]:
+    return {"name": claim.metadata.name}
+
+
+KIND: kind.Kind[core_v1.PersistentVolumeClaim] = kind.Kind(
+    resource=kind.resource("", "v1", "persistentvolumeclaims"),
+    default=default,
+    prepare_create=prepare_create,
+    validate=validate,
+    validate_update=validate_update,
+    has_status=True,
+    columns=(
+        kind.NAME,
+        kind.Column("Status"),
+        kind.Column("Volume"),
+        kind.Column("Capacity"),
+        kind.Column("Access Modes"),
+        kind.Column("StorageClass"),
+        kind.Column("VolumeAttributesClass"),
+        kind.AGE,
+        kind.Column("VolumeMode", priority=1),
+    ),
+    row=row,
+    field_labels=("name",),
+    selectable=selectable,
+)
