@@ -216,6 +216,12 @@ class Socket(asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
 
+    def close_when_sent(self) -> None:
+        """Say goodbye; what has been written is still sent."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(self.session.framing.go_away())
+            self._transport.close()
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport) or hasattr(transport, "write")
         self._transport = transport  # type: ignore[assignment]

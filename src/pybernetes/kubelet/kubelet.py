@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import TYPE_CHECKING
 
 from pybernetes.api.types import core_v1
 from pybernetes.client import Client
@@ -27,6 +28,9 @@ from pybernetes.kubelet.pods import worker as workers
 from pybernetes.kubelet.status import writer
 from pybernetes.kubelet.volumes import volumes as pod_volumes
 from pybernetes.runtime import protocol
+
+if TYPE_CHECKING:
+    from pybernetes.kubelet.server import server
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +58,7 @@ class Kubelet:
         self._recorder = Recorder(client, "kubelet", host=settings.node_name, clock=clock, chance=chance)
         self._tasks = Tasks()
         self._workers: dict[str, workers.Worker] = {}
+        self._server: server.Server | None = None
         machine = machines.read(settings.root, address=settings.node_ip)
         self._agent = agents.Agent(
             settings=settings,
@@ -114,6 +119,9 @@ class Kubelet:
         """The pods on this node, with the status last shown."""
         return [worker.pod for worker in self._workers.values()]
 
+    def all_workers(self) -> list[workers.Worker]:
+        return list(self._workers.values())
+
     def find(self, namespace: str, name: str, uid: str = "") -> workers.Worker | None:
         """The worker of a pod."""
         for worker in self._workers.values():
@@ -126,6 +134,11 @@ class Kubelet:
         return self._statuses.shown(pod)
 
     async def run(self) -> None:
+        if self.settings.serve:
+            from pybernetes.kubelet.server import server
+
+            self._server = server.Server(self, self._client, clock=self._clock)
+            await self._server.start()
         self._tasks.spawn(self._agent.run(), name="node agent", vital=True)
         await self._private.start()
         await self._informers.start()
@@ -138,6 +151,8 @@ class Kubelet:
 
     async def close(self) -> None:
         """Stop working; what runs goes on running."""
+        if self._server is not None:
+            await self._server.close()
         await self._tasks.close()
         await self._statuses.close()
         await self._private.close()

@@ -11,10 +11,11 @@ interrupts a termination. Every step can be repeated: it looks at the runtime fi
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import enum
 import logging
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pybernetes.api import times
@@ -85,6 +86,7 @@ class Worker:
         self._wanted = asyncio.Event()
         self._wanted.set()
         self._step: asyncio.Task[Stage] | None = None
+        self._watchers: set[asyncio.Event] = set()
         self._interrupted = False
         self._gone = False
         self._deleted = False
@@ -130,6 +132,25 @@ class Worker:
         self._volumes_due = True
         self.wake()
 
+    @contextlib.contextmanager
+    def watched(self, changed: asyncio.Event) -> Iterator[None]:
+        """While the body runs, set the event whenever the runtime has been looked at."""
+        self._watchers.add(changed)
+        try:
+            yield
+        finally:
+            self._watchers.discard(changed)
+
+    def is_running(self, container_id: str) -> bool:
+        return self.stage is not Stage.FINISHED and any(found.id == container_id for found in self.seen.running())
+
+    def waiting_reason(self, container: str) -> str:
+        """Why it has not started yet."""
+        why = self._waiting.get(container)
+        if why is not None:
+            return why.reason
+        return "PodInitializing" if self.pod.spec.initContainers else "ContainerCreating"
+
     def _interrupt(self) -> None:
         if self._step is not None and not self._step.done():
             self._interrupted = True
@@ -144,6 +165,8 @@ class Worker:
                 self._wanted.clear()
                 await self._attempt()
         finally:
+            for changed in self._watchers:
+                changed.set()
             self._cancel_timer()
             if self._renewal is not None:
                 self._renewal.cancel()
@@ -201,6 +224,8 @@ class Worker:
 
     async def _observe(self) -> state.PodState:
         self.seen = await state.observe(self._tools.runtime, self.pod.metadata.uid)
+        for changed in self._watchers:
+            changed.set()
         return self.seen
 
     def _ip(self) -> str:
