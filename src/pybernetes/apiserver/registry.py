@@ -10,7 +10,10 @@ from pybernetes import store as stores
 from pybernetes.api import scheme
 from pybernetes.apiserver.resources import kind as kinds
 from pybernetes.apiserver.storage import collection as collections
-from pybernetes.apiserver.storage import keys, selection
+from pybernetes.apiserver.storage import converted, keys, selection
+
+# Asked and answered, never stored; `endpoints/reviews.py` serves them.
+REVIEW_GROUPS = ("authentication.k8s.io", "authorization.k8s.io")
 
 
 class Registry:
@@ -19,15 +22,30 @@ class Registry:
     def __init__(self, served: Iterable[kinds.Kind[Any]], store: stores.Store) -> None:
         self.kinds: dict[tuple[str, str, str], kinds.Kind[Any]] = {}
         self._collections: dict[tuple[str, str], collections.Collection] = {}
-        for kind in served:
+        reviews: tuple[kinds.Kind[Any], ...] = tuple(
+            kinds.Kind(resource=r) for r in scheme.resources() if r.group in REVIEW_GROUPS
+        )
+        for kind in (*served, *reviews):
             resource = kind.resource
             self.kinds[resource.group, resource.version, resource.name] = kind
             if (resource.group, resource.name) not in self._collections:
-                self._collections[resource.group, resource.name] = collections.Collection(
-                    store,
-                    prefix=keys.prefix(resource),
-                    selectable=selection.Selectable(resource.type, kind.selectable, resource.namespaced),
-                )
+                self._collections[resource.group, resource.name] = self._collection(kind, store)
+
+    def _collection(self, kind: kinds.Kind[Any], store: stores.Store) -> collections.Collection:
+        resource, view = kind.resource, kind.stored_as
+        if view is not None:
+            return converted.Converted(
+                self._collections[view.group, view.name],
+                stored=self._type_of(view.group, view.name),
+                to_stored=view.to_stored,
+                from_stored=view.from_stored,
+                labels=view.labels,
+            )
+        selectable = selection.Selectable(resource.type, kind.selectable, resource.namespaced)
+        return collections.Collection(store, prefix=keys.prefix(resource), selectable=selectable)
+
+    def _type_of(self, group: str, name: str) -> Any:
+        return next(kind.resource.type for (g, _, n), kind in self.kinds.items() if (g, n) == (group, name))
 
     async def open(self) -> None:
         await asyncio.gather(*(collection.open() for collection in self._collections.values()))

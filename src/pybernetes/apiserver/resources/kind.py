@@ -37,6 +37,17 @@ class Scale:
     selector: Callable[[Any], str]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StoredAs:
+    """For a kind that is another view of a resource's objects: how they convert, and what its field labels become."""
+
+    group: str
+    name: str
+    to_stored: Callable[[Any], Any]
+    from_stored: Callable[[Any], Any]
+    labels: Mapping[str, str]
+
+
 def _nothing(*_: Any) -> None:
     return None
 
@@ -82,6 +93,7 @@ class Kind(Generic[T]):
     warnings: Callable[[T], Sequence[str]] = lambda _: ()
     scale: Scale | None = None
     graceful: bool = False
+    stored_as: StoredAs | None = None
 
 
 NAME = Column("Name", format="name")

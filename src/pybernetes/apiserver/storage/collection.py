@@ -100,6 +100,9 @@ class Collection:
     def key(self, namespace: str, name: str) -> str:
         return keys.key(self.prefix, namespace, name)
 
+    def at(self, key: str) -> items.Item | None:
+        return self._items.get(key)
+
     def get(self, namespace: str, name: str) -> items.Item | None:
         return self._items.get(keys.key(self.prefix, namespace, name))
 
