@@ -106,8 +106,8 @@ class Node:
             running = proxy.Proxy(
                 proxy.Settings(
                     node_name=self._options.node_name,
-                    node_ip=self._options.node_ip,
                     cluster_cidr=self._options.cluster_cidr,
+                    service_cidr=self._options.service_cidr,
                 ),
                 client,
                 tools.informers,

@@ -112,7 +112,9 @@ class Nodes:
                 self.images[image_name] = image.sizeBytes, bits | bit
         self.allocatable[row] = 0
         for resource, value in node.status.allocatable.items():
-            self.allocatable[row, self.column(resource)] = shapes.amount(resource, value)
+            # A resource seen for the first time makes the table wider, that is, another array.
+            column = self.column(resource)
+            self.allocatable[row, column] = shapes.amount(resource, value)
 
     def _same(self, row: int, node: core_v1.Node) -> bool:
         """Whether nothing changed that placement depends on: heartbeats are most of a node's changes."""

@@ -73,7 +73,7 @@ async def create_object(
 
 
 def _prepare(scope: scopes.Scope, obj: Any) -> None:
-    if scope.kind.has_status:
+    if scope.kind.has_status and not scope.kind.takes_status:
         obj.status = type(obj)().status
     scope.kind.default(obj)
     scope.kind.prepare_create(obj)

@@ -62,7 +62,8 @@ class Kind(Generic[T]):
 
     - `default(obj)`: upstream's SetDefaults, run on what a client sends, and on what is read from an older store.
     - `prepare_create(obj)`, `prepare_update(new, old)`: drop or carry over what the writer may not set. `status` is
-      cleared on create and kept from the old object on update by the endpoints, where `has_status`.
+      cleared on create and kept from the old object on update by the endpoints, where `has_status`; a kind that
+      `takes_status` can be created with one (nodes, which register themselves).
     - `prepare_status(new, old)`: for a write of the status subresource; the endpoints have already carried spec,
       metadata labels excepted, from the old object.
     - `validate(obj)`, `validate_update(new, old)`, `validate_status(new, old)`: field errors with upstream's words.
@@ -84,6 +85,7 @@ class Kind(Generic[T]):
     validate_status: Callable[[T, T], list[fields.FieldError]] = _no_errors
     check_name: Callable[[str], Sequence[str]] = names.dns_subdomain
     has_status: bool = False
+    takes_status: bool = False
     spec_of: Callable[[T], Any] | None = None
     create_on_update: bool = False
     columns: Sequence[Column] = field(default=())

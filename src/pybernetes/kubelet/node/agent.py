@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 LEASES = "kube-node-lease"
 
+UPDATE_ATTEMPTS = 5
+
 
 class Agent:
     """Run `run` as a task. `node` is the object as last seen; `wake` has the status looked at now."""
@@ -88,7 +90,7 @@ class Agent:
             await self._client.patch(
                 core_v1.Node, found.metadata.name, "", {"metadata": {"labels": missing}}, kind=STRATEGIC_PATCH
             )
-        return await self._write(found)
+        return await self._write_latest()
 
     async def _fresh(self) -> core_v1.Node:
         node = core_v1.Node(
@@ -149,8 +151,7 @@ class Agent:
             fresh = await self._status(node)
             due = self._clock.monotonic() - self._reported >= self._settings.report_frequency
             if due or _without_heartbeats(fresh) != _without_heartbeats(node.status):
-                current = await self._client.get(core_v1.Node, self._settings.node_name)
-                self.node = await self._write(current)
+                self.node = await self._write_latest()
                 self._reported = self._clock.monotonic()
         except StatusError as error:
             if error.reason == "NotFound":
@@ -160,6 +161,17 @@ class Agent:
                 log.warning("node status: %s", error)
         except ConnectionError as error:
             log.warning("node status: %s", error)
+
+    async def _write_latest(self) -> core_v1.Node:
+        """Controllers write the node too, most of all when it is new: then the status is put on what they wrote."""
+        for attempt in range(UPDATE_ATTEMPTS):
+            current = await self._client.get(core_v1.Node, self._settings.node_name)
+            try:
+                return await self._write(current)
+            except StatusError as error:
+                if error.reason != "Conflict" or attempt == UPDATE_ATTEMPTS - 1:
+                    raise
+        raise AssertionError("unreachable")
 
     async def _write(self, current: core_v1.Node) -> core_v1.Node:
         fresh = codecs.copy(current)

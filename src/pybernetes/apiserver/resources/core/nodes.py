@@ -133,6 +133,7 @@ KIND: kind.Kind[core_v1.Node] = kind.Kind(
     validate_update=validate_update,
     validate_status=validate_status,
     has_status=True,
+    takes_status=True,
     columns=(
         kind.NAME,
         kind.Column("Status"),
