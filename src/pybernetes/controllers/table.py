@@ -13,6 +13,7 @@ from pybernetes.controllers import (
     ttl_after_finished,
 )
 from pybernetes.controllers.context import Context, Controller
+from pybernetes.controllers.daemon import DaemonSets
 from pybernetes.controllers.deployment import Deployments
 from pybernetes.controllers.endpointslice import EndpointSlices
 from pybernetes.controllers.garbage import GarbageCollector
@@ -29,6 +30,7 @@ CONTROLLERS: dict[str, Callable[[Context], Controller]] = {
     "namespace-controller": namespaces.Namespaces,
     "garbage-collector-controller": GarbageCollector,
     "serviceaccount-controller": serviceaccounts.ServiceAccounts,
+    "daemonset-controller": DaemonSets,
     "job-controller": Jobs,
     "deployment-controller": Deployments,
     "replicaset-controller": ReplicaSets,
