@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zoneinfo
 from collections.abc import Sequence
 
 from pybernetes.api import fields
@@ -72,6 +71,8 @@ def _time_zone(zone: str, path: fields.Path) -> checks.Errors:
     if zone.lower() == "local":
         words = "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones"
         return [fields.invalid(path, zone, words)]
+    import zoneinfo
+
     try:
         zoneinfo.ZoneInfo(zone)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
 from collections.abc import Mapping
 from typing import Any
@@ -16,8 +15,8 @@ def decode(text: str) -> bytes:
     """The bytes. Raises ValueError with Go's words."""
     compact = text.replace("\n", "").replace("\r", "")
     try:
-        return base64.b64decode(compact, validate=True)
-    except (binascii.Error, ValueError):
+        return binascii.a2b_base64(compact, strict_mode=True)
+    except ValueError:
         raise ValueError(f"illegal base64 data at input byte {_offset(text)}") from None
 
 
@@ -32,7 +31,7 @@ def _offset(text: str) -> int:
                 return index
             rest = [place for place in range(index + 1, len(text)) if text[place] not in "\r\n"]
             if len(quantum) == 2 and (not rest or text[rest.pop(0)] != "="):
-                return index + 1
+                return len(text)
             return rest[0] if rest else index
         if char not in _ALPHABET:
             return index

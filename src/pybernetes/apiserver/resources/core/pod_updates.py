@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-import json
 from typing import Any
 
 from pybernetes.api import codecs, fields
@@ -130,6 +128,8 @@ def _narrowed(now: core_v1.NodeSelector | None, was: core_v1.NodeSelector) -> bo
 
 def spec_diff(old: Any, new: Any) -> str:
     """What changed between two specifications, line by line, as messages show it."""
+    import difflib
+    import json
 
     def lines(spec: Any) -> list[str]:
         return json.dumps(codecs.to_tree(spec), indent=2).splitlines()
