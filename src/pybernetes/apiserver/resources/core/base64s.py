@@ -15,6 +15,8 @@ def decode(text: str) -> bytes:
     """The bytes. Raises ValueError with Go's words."""
     compact = text.replace("\n", "").replace("\r", "")
     try:
+        if len(compact) % 4:
+            raise ValueError("not padded")
         return binascii.a2b_base64(compact, strict_mode=True)
     except ValueError:
         raise ValueError(f"illegal base64 data at input byte {_offset(text)}") from None
@@ -31,7 +33,7 @@ def _offset(text: str) -> int:
                 return index
             rest = [place for place in range(index + 1, len(text)) if text[place] not in "\r\n"]
             if len(quantum) == 2 and (not rest or text[rest.pop(0)] != "="):
-                return len(text)
+                return len(text) if not rest else index + 1
             return rest[0] if rest else index
         if char not in _ALPHABET:
             return index
