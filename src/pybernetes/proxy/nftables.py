@@ -26,10 +26,11 @@ class Failed(Exception):
     """nft refused the transaction; the message is its own."""
 
 
-def base(service_cidr: str) -> str:
-    """The table without any Service."""
+def base(service_cidr: str, node_ip: str) -> str:
+    """The table without any Service. NodePorts answer on the node's address, on all local ones when it is empty."""
     maps = "".join(f"  map {name} {{ type {key} : verdict; }}\n" for name, key in _MAPS)
-    local = "fib daddr type local ip daddr != 127.0.0.0/8 meta l4proto . th dport vmap"
+    node = f"ip daddr {node_ip}" if node_ip else "fib daddr type local ip daddr != 127.0.0.0/8"
+    local = f"{node} meta l4proto . th dport vmap"
     # Last in the chain: a cluster address that is nobody's must not wander off to the default route.
     unused = f"    ct state new ip daddr {service_cidr} reject with icmp host-unreachable\n" if service_cidr else ""
     return f"""add table {TABLE}
@@ -134,8 +135,8 @@ def merged(shares: Iterable[planner.Share]) -> planner.Share:
 class Table:
     """The table in the kernel."""
 
-    def __init__(self, *, service_cidr: str = "") -> None:
-        self._service_cidr = service_cidr
+    def __init__(self, *, service_cidr: str = "", node_ip: str = "") -> None:
+        self._service_cidr, self._node_ip = service_cidr, node_ip
         self._known: dict[str, planner.Share] | None = None
 
     async def apply(self, shares: Mapping[str, planner.Share]) -> None:
@@ -144,7 +145,11 @@ class Table:
         After a failure the next call must give all Services' shares (`complete` says so).
         """
         if self._known is None:
-            text = base(self._service_cidr) + "\n".join(changes(planner.Share(), merged(shares.values()))) + "\n"
+            text = (
+                base(self._service_cidr, self._node_ip)
+                + "\n".join(changes(planner.Share(), merged(shares.values())))
+                + "\n"
+            )
             await run_nft(text)
             self._known = dict(shares)
             return
@@ -171,8 +176,14 @@ class Table:
         return (self._known or {}).get(key, planner.Share())
 
     async def remove(self) -> None:
-        await run_nft(f"add table {TABLE}\ndelete table {TABLE}\n")
+        """Take the table away. Raises Failed."""
+        await remove()
         self._known = None
+
+
+async def remove() -> None:
+    """Take away what any proxy of ours has left. Raises Failed."""
+    await run_nft(f"add table {TABLE}\ndelete table {TABLE}\n")
 
 
 async def run_nft(text: str) -> None:

@@ -22,9 +22,11 @@ _BY_SERVICE = "proxy-service"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """`cluster_cidr` holds all pods; `min_sync` seconds gather a burst of changes into one transaction."""
+    """`cluster_cidr` holds all pods; NodePorts answer on `node_ip`, or on all addresses of the node;
+    `min_sync` seconds gather a burst of changes into one transaction."""
 
     node_name: str
+    node_ip: str = ""
     cluster_cidr: str = "10.244.0.0/16"
     service_cidr: str = "10.96.0.0/12"
     min_sync: float = 0.01
@@ -46,7 +48,7 @@ class Proxy:
         self._services = informers.of(core_v1.Service)
         self._slices = informers.of(discovery_v1.EndpointSlice)
         self._slices.add_index(_BY_SERVICE, _service_of)
-        self._table = nftables.Table(service_cidr=settings.service_cidr)
+        self._table = nftables.Table(service_cidr=settings.service_cidr, node_ip=settings.node_ip)
         self._dirty: set[str] = set()
         self._wanted = asyncio.Event()
         self.synced = asyncio.Event()
