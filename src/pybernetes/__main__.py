@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import pathlib
 import sys
 from collections.abc import Sequence
 
-from pybernetes.cluster import layout
+from pybernetes.cluster.commands import arguments as arguments_
 from pybernetes.cluster.commands import table
 
 DESCRIPTION = """\
@@ -29,7 +28,7 @@ def parser_for(name: str, commands: argparse._SubParsersAction[argparse.Argument
         description=command.DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    _add_data_dir(parser)
+    arguments_.add_data_dir(parser)
     command.add_arguments(parser)
 
 
@@ -61,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _kubectl(words: list[str]) -> int:
     at = words.index("kubectl")
     mine = argparse.ArgumentParser(add_help=False)
-    _add_data_dir(mine)
+    arguments_.add_data_dir(mine)
     rest = words[at + 1 :]
     leading: list[str] = words[:at]
     if rest and rest[0].startswith("--data-dir"):
@@ -71,16 +70,6 @@ def _kubectl(words: list[str]) -> int:
     parsed = mine.parse_args(leading)
     parsed.arguments = rest
     return table.load("kubectl").run(parsed)
-
-
-def _add_data_dir(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--data-dir",
-        type=lambda text: pathlib.Path(text).absolute(),
-        default=layout.default_data_dir(),
-        metavar="DIR",
-        help=f"where the cluster keeps everything ({layout.default_data_dir()})",
-    )
 
 
 def _version() -> str:

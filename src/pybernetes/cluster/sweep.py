@@ -18,13 +18,13 @@ async def run(paths: layout.Layout, options: layout.Options, clock: clocks.Clock
             os.kill(pid, signal.SIGKILL)
     if options.runtime != "containerd" or os.geteuid() != 0:
         return
-    from pybernetes import proxy
     from pybernetes.cluster import containerd
     from pybernetes.network import cni
+    from pybernetes.proxy import nftables
 
     await containerd.Containerd(containerd.Layout.under(paths.data, paths.run), clock=clock).stop()
     await cni.remove()
-    await proxy.remove()
+    await nftables.Table().remove()
     unmount_all(paths.data)
     with contextlib.suppress(OSError):
         paths.run.rmdir()

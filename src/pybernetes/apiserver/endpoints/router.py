@@ -75,8 +75,11 @@ class Router:
         if scope is None:
             raise errors.path_not_found()
         resource = scope.kind.resource
-        if at.namespace and not resource.namespaced and resource.name != "namespaces":
-            raise errors.path_not_found()
+        if at.namespace and not resource.namespaced:
+            if resource.name != "namespaces":
+                raise errors.path_not_found()
+            # A namespace counts as being in itself for authorization, but not for where it is stored.
+            request.attributes = at._replace(namespace="")
         if resource.namespaced and not at.namespace and at.verb not in ("list", "watch") and not self._is_open(scope):
             raise errors.path_not_found() if at.name else errors.method_not_allowed()
         endpoint = self._endpoints(scope, at.subresource).get(at.verb)

@@ -8,6 +8,7 @@ import pathlib
 import sys
 
 from pybernetes.cluster import layout, supervisor
+from pybernetes.cluster.commands import arguments as shared
 
 DESCRIPTION = """\
 Load container images into the cluster from an archive, in OCI layout or as `docker save` writes it.
@@ -20,6 +21,7 @@ examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     load = actions.add_parser("load", help="load the images of an archive", description="Load the images of archives.")
+    shared.add_data_dir(load, suppressed=True)
     load.add_argument("files", nargs="+", type=pathlib.Path, metavar="FILE", help="a tar archive")
 
 
