@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pybernetes.api import fields, names
-from pybernetes.api.types import core_v1
+from pybernetes.api.types import core_v1, meta_v1
 from pybernetes.apiserver.resources import cells, checks, kind
 from pybernetes.apiserver.resources.core import pod_validation, service_validation
 
@@ -26,7 +26,7 @@ def validate(endpoints: core_v1.Endpoints) -> checks.Errors:
             problems.append(fields.required(path, "must specify `addresses` or `notReadyAddresses`"))
         for part in ("addresses", "notReadyAddresses"):
             for place, address in enumerate(getattr(subset, part)):
-                problems += _address(address, path[part][place])
+                problems += _address(address, path[part][place], own=is_servers_own(endpoints.metadata))
         for place, port in enumerate(subset.ports):
             at = path["ports"][place]
             if port.name:
@@ -40,9 +40,14 @@ def validate(endpoints: core_v1.Endpoints) -> checks.Errors:
     return problems
 
 
-def _address(address: core_v1.EndpointAddress, path: fields.Path) -> checks.Errors:
+def is_servers_own(meta: meta_v1.ObjectMeta) -> bool:
+    """The API server's own address, which is loopback on a machine that has no other and in simulated clusters."""
+    return (meta.namespace, meta.name) == ("default", "kubernetes")
+
+
+def _address(address: core_v1.EndpointAddress, path: fields.Path, *, own: bool) -> checks.Errors:
     problems = pod_validation.ip(address.ip, path["ip"])
-    if not problems:
+    if not problems and not own:
         problems += service_validation.endpoint_ip(address.ip, path["ip"])
     if address.hostname:
         problems += checks.named(address.hostname, names.dns_label, path["hostname"])

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pybernetes.api import fields, names
 from pybernetes.api.types import discovery_v1
 from pybernetes.apiserver.resources import cells, checks, kind
-from pybernetes.apiserver.resources.core import service_validation
+from pybernetes.apiserver.resources.core import endpoints, service_validation
 
 _MAX_ENDPOINTS = 1000
 _MAX_PORTS = 20000
@@ -33,10 +33,11 @@ def validate(endpoint_slice: discovery_v1.EndpointSlice) -> checks.Errors:
     family = endpoint_slice.addressType
     problems += checks.required_one_of(family, ("FQDN", "IPv4", "IPv6"), fields.Path("addressType"))
     path = fields.Path("endpoints")
+    own = endpoints.is_servers_own(endpoint_slice.metadata)
     if len(endpoint_slice.endpoints) > _MAX_ENDPOINTS:
         problems.append(fields.too_many(path, len(endpoint_slice.endpoints), _MAX_ENDPOINTS))
     for index, endpoint in enumerate(endpoint_slice.endpoints):
-        problems += _endpoint(endpoint, family, path[index])
+        problems += _endpoint(endpoint, family, path[index], own=own)
     path = fields.Path("ports")
     if len(endpoint_slice.ports) > _MAX_PORTS:
         problems.append(fields.too_many(path, len(endpoint_slice.ports), _MAX_PORTS))
@@ -57,7 +58,7 @@ def validate(endpoint_slice: discovery_v1.EndpointSlice) -> checks.Errors:
     return problems
 
 
-def _endpoint(endpoint: discovery_v1.Endpoint, family: str, path: fields.Path) -> checks.Errors:
+def _endpoint(endpoint: discovery_v1.Endpoint, family: str, path: fields.Path, *, own: bool) -> checks.Errors:
     problems: checks.Errors = []
     at = path["addresses"]
     if not endpoint.addresses:
@@ -65,7 +66,7 @@ def _endpoint(endpoint: discovery_v1.Endpoint, family: str, path: fields.Path) -
     elif len(endpoint.addresses) > _MAX_ADDRESSES:
         problems.append(fields.too_many(at, len(endpoint.addresses), _MAX_ADDRESSES))
     for index, address in enumerate(endpoint.addresses):
-        problems += _address(address, family, at[index])
+        problems += _address(address, family, at[index], own=own)
     if endpoint.nodeName is not None:
         problems += checks.named(endpoint.nodeName, names.dns_subdomain, path["nodeName"])
     problems += checks.labels(endpoint.deprecatedTopology, path["deprecatedTopology"])
@@ -84,7 +85,7 @@ def _endpoint(endpoint: discovery_v1.Endpoint, family: str, path: fields.Path) -
     return problems
 
 
-def _address(address: str, family: str, path: fields.Path) -> checks.Errors:
+def _address(address: str, family: str, path: fields.Path, *, own: bool) -> checks.Errors:
     if family == "FQDN":
         return checks.named(address, names.dns_subdomain, path)
     version = 4 if family == "IPv4" else 6
@@ -94,7 +95,7 @@ def _address(address: str, family: str, path: fields.Path) -> checks.Errors:
         return [fields.invalid(path, address, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)")]
     if value.version != version:
         return [fields.invalid(path, address, f"must be an {family} address")]
-    return service_validation.endpoint_ip(address, path)
+    return [] if own else service_validation.endpoint_ip(address, path)
 
 
 def validate_update(new: discovery_v1.EndpointSlice, old: discovery_v1.EndpointSlice) -> checks.Errors:
