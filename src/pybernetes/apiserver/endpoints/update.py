@@ -92,7 +92,9 @@ async def _write_once(
     )
     metadata.carry_over(new, old)
     _prepare(scope, new, old, subresource)
-    metadata.bump_generation(scope, new, old)
+    if subresource != "status":
+        # Some kinds count annotations in, which controllers write along with the status.
+        metadata.bump_generation(scope, new, old)
     await scope.admission.admit(attributes)
     reserving = scope.reserve is not None and not subresource
     reservation = await scope.reserve(new, old, dry_run) if reserving and scope.reserve is not None else None
@@ -128,6 +130,9 @@ def _prepare(scope: scopes.Scope, new: Any, old: Any, subresource: str) -> None:
         metadata.carry_fields(new, old, keep=("apiVersion", "kind", "metadata", "status"))
         kind.default(new)
         kind.prepare_status(new, old)
+        return
+    if subresource == "finalize":
+        # What this subresource is for is what `prepare_update` keeps from changing.
         return
     if kind.has_status and not subresource:
         new.status = old.status
