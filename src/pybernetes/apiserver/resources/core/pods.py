@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pybernetes.api import fields
+from pybernetes.api import codecs, fields
 from pybernetes.api.types import core_v1
 from pybernetes.apiserver.resources import cells, checks, kind
 from pybernetes.apiserver.resources.core import pod_qos, pod_spec, pod_updates, pod_validation, pod_warnings
@@ -40,10 +40,10 @@ def prepare_create(pod: core_v1.Pod) -> None:
 def prepare_update(new: core_v1.Pod, old: core_v1.Pod) -> None:
     # Ephemeral containers have their own subresource.
     new.spec.ephemeralContainers = old.spec.ephemeralContainers
-    if new.spec.schedulingGates != old.spec.schedulingGates and not new.spec.schedulingGates:
-        new.status.conditions = [
-            condition for condition in new.status.conditions if condition.reason != "SchedulingGated"
-        ]
+    if old.spec.schedulingGates and not new.spec.schedulingGates:
+        # The status is still the stored object's, which is not ours to change.
+        new.status = codecs.copy(new.status)
+        new.status.conditions = [c for c in new.status.conditions if c.reason != "SchedulingGated"]
 
 
 def prepare_status(new: core_v1.Pod, old: core_v1.Pod) -> None:

@@ -106,8 +106,9 @@ def _drop_with_type(new_service: core_v1.Service, old_service: core_v1.Service) 
     external = service_validation.externally_accessible
     if external(old) and not external(new) and new.externalTrafficPolicy == old.externalTrafficPolicy:
         new.externalTrafficPolicy = ""
-    if new.type != "LoadBalancer":
-        new_service.status.loadBalancer = core_v1.LoadBalancerStatus()
+    if new.type != "LoadBalancer" and new_service.status.loadBalancer.ingress:
+        # A new status, as the one at hand may still be the stored object's.
+        new_service.status = core_v1.ServiceStatus(conditions=new_service.status.conditions)
 
 
 def row(service: core_v1.Service, now: float) -> Sequence[kind.Cell]:

@@ -179,6 +179,9 @@ def test_a_gated_pod_may_be_narrowed_down() -> None:
     new.spec.nodeSelector["y"] = "2"
     new.spec.schedulingGates = []
     assert pods.KIND.validate_update(new, old) == []
+    new.status = old.status
+    pods.prepare_update(new, old)
+    assert (len(new.status.conditions), len(old.status.conditions)) == (0, 1)
     new.spec.nodeSelector.pop("x")
     assert "only additions to spec.nodeSelector are allowed" in str(pods.KIND.validate_update(new, old)[0])
 

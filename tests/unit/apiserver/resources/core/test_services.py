@@ -115,6 +115,12 @@ def test_a_change_of_type_takes_its_fields_along() -> None:
     assert new.spec.ports[0].nodePort == 0
     assert new.spec.externalTrafficPolicy == ""
     assert services.KIND.validate(new) == []
+    balanced = service(type="LoadBalancer", ports=PORTS)
+    balanced.status.loadBalancer.ingress = [core_v1.LoadBalancerIngress(ip="1.2.3.4")]
+    plain = codecs.copy(balanced)
+    plain.spec.type, plain.status = "ClusterIP", balanced.status
+    services.prepare_update(plain, balanced)
+    assert (len(plain.status.loadBalancer.ingress), len(balanced.status.loadBalancer.ingress)) == (0, 1)
     new.spec.type, new.spec.externalName = "ExternalName", "a.b"
     services.prepare_update(new, old)
     assert (new.spec.clusterIP, new.spec.clusterIPs) == ("", [])
