@@ -100,7 +100,7 @@ def build_pause(path: pathlib.Path) -> None:
 
 async def load(archive_path: pathlib.Path, *, socket: pathlib.Path, ctr: str = "ctr") -> Sequence[str]:
     """Bring an archive's images into containerd; their names. Raises ImportFailed."""
-    if not archive_path.is_file():
+    if not await asyncio.to_thread(archive_path.is_file):
         raise ImportFailed(f"{archive_path}: no such file")
     arguments = ["-a", str(socket), "-n", NAMESPACE, "images", "import", str(archive_path)]
     process = await asyncio.create_subprocess_exec(

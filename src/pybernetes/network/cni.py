@@ -57,8 +57,12 @@ table ip {TABLE} {{
 
 async def setup(conf_dir: pathlib.Path, *, pod_cidr: str, cluster_cidr: str = "10.244.0.0/16") -> None:
     """Write the configuration, let packets be forwarded, install the masquerade."""
+    await asyncio.to_thread(_write, conf_dir, conflist(pod_cidr, port_mappings=shutil.which("iptables") is not None))
+    await _run("nft", "-f", "-", stdin=masquerade_rules(pod_cidr, cluster_cidr))
+
+
+def _write(conf_dir: pathlib.Path, text: str) -> None:
     conf_dir.mkdir(parents=True, exist_ok=True)
-    text = conflist(pod_cidr, port_mappings=shutil.which("iptables") is not None)
     target = conf_dir / CONFLIST
     if not target.exists() or target.read_text() != text:
         fresh = target.with_suffix(".tmp")
@@ -66,7 +70,6 @@ async def setup(conf_dir: pathlib.Path, *, pod_cidr: str, cluster_cidr: str = "1
         fresh.replace(target)
     for switch in ("net/ipv4/ip_forward", "net/ipv4/conf/all/forwarding"):
         pathlib.Path("/proc/sys", switch).write_text("1\n")
-    await _run("nft", "-f", "-", stdin=masquerade_rules(pod_cidr, cluster_cidr))
 
 
 async def remove() -> None:

@@ -54,7 +54,7 @@ async def observe(runtime: protocol.Runtime, uid: str) -> PodState:
     boxes, listed = await asyncio.gather(runtime.list_sandboxes(labels=wanted), runtime.list_containers(labels=wanted))
     if not boxes and not listed:
         return EMPTY
-    boxes = sorted(boxes, key=lambda box: box.created_at, reverse=True)
+    boxes = sorted(boxes, key=lambda box: (box.created_at, box.attempt), reverse=True)
     statuses = await asyncio.gather(*(_status(runtime, found.id) for found in listed))
     newest_ips: Sequence[str] = ()
     if boxes and boxes[0].state is protocol.SandboxState.READY:
@@ -74,7 +74,9 @@ async def observe(runtime: protocol.Runtime, uid: str) -> PodState:
             for at, box in enumerate(boxes)
         ],
         containers=sorted(
-            (found for found in statuses if found is not None), key=lambda found: found.created_at, reverse=True
+            (found for found in statuses if found is not None),
+            key=lambda found: (found.created_at, found.attempt),
+            reverse=True,
         ),
     )
 

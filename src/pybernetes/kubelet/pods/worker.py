@@ -317,10 +317,9 @@ class Worker:
         self._volumes_due = False
         try:
             self._volume_paths = await self._tools.volumes.set_up(self.pod, self._facts())
-        except (places.VolumeError, StatusError, ConnectionError, OSError, TimeoutError) as error:
+        except places.VolumeError as error:
             self._volumes_due = True
-            text = f"MountVolume.SetUp failed for volume : {error}"
-            self._tools.recorder.event(self.pod, "Warning", "FailedMount", text)
+            self._tools.recorder.event(self.pod, "Warning", "FailedMount", str(error))
             raise
         renew_at = self._tools.tokens.next_renewal(self.pod.metadata.uid)
         if renew_at is not None:

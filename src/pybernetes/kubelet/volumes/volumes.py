@@ -8,6 +8,7 @@ import pathlib
 import shutil
 from collections.abc import Mapping
 
+from pybernetes.api.errors import StatusError
 from pybernetes.api.types import core_v1
 from pybernetes.kits import chance as chances
 from pybernetes.kubelet import tokens as kubelet_tokens
@@ -43,10 +44,14 @@ class Volumes:
         return self._root / "pods" / uid
 
     async def set_up(self, pod: core_v1.Pod, facts: downward.Facts) -> dict[str, str]:
-        """Volume name -> path to mount. Raises VolumeError, StatusError, ConnectionError and OSError."""
+        """Volume name -> path to mount. Raises VolumeError, in the words of the FailedMount event."""
         paths = {}
         for volume in pod.spec.volumes:
-            paths[volume.name] = await self._one(pod, volume, facts)
+            try:
+                paths[volume.name] = await self._one(pod, volume, facts)
+            except (places.VolumeError, StatusError, ConnectionError, OSError, TimeoutError) as error:
+                text = f'MountVolume.SetUp failed for volume "{volume.name}" : {error}'
+                raise places.VolumeError(text) from None
         return paths
 
     async def _one(self, pod: core_v1.Pod, volume: core_v1.Volume, facts: downward.Facts) -> str:

@@ -34,10 +34,16 @@ _SANDBOX_STATES = {
 _PROTOCOLS = {"TCP": pb.TCP, "UDP": pb.UDP, "SCTP": pb.SCTP}
 
 
+_GO_CODES = {"OK": "OK", "CANCELLED": "Canceled"}
+
+
 def error(failed: grpc.RpcError) -> protocol.Error:
     """A failed call as the seam's error, with the runtime's own words."""
     code = failed.code()
-    details = failed.details() or str(code)
+    # Go's words for it, which upstream shows in statuses and events.
+    details = (
+        f"rpc error: code = {_GO_CODES.get(code.name, code.name.title().replace('_', ''))} desc = {failed.details()}"
+    )
     if code == grpc.StatusCode.NOT_FOUND:
         return protocol.NotFound(details)
     if code == grpc.StatusCode.UNAVAILABLE:
