@@ -125,9 +125,13 @@ class Server:
                 await response.prepare(request)
                 async for piece in pieces:
                     await response.write(piece)
+            await response.write_eof()
         except logs.NoLog as error:
             await response.write(str(error).encode())
-        await response.write_eof()
+            await response.write_eof()
+        except ConnectionError:
+            # The reader has seen enough.
+            return response
         return response
 
     # Exec and attach
@@ -163,9 +167,9 @@ class Server:
             with contextlib.suppress(ConnectionError):
                 await terminals.bridge(terminal, start, stdin=wanted.stdin)
             return socket
-        async with self._spdy(request, terminals.SPDY_PROTOCOLS) as carrier:
+        async with self._spdy(request, terminals.SPDY_PROTOCOLS) as (carrier, subprotocol):
             with contextlib.suppress(ConnectionError, TimeoutError):
-                opened = await terminals.SpdyTerminal.open(carrier, wanted, self._clock)
+                opened = await terminals.SpdyTerminal.open(carrier, subprotocol, wanted, self._clock)
                 await terminals.bridge(opened, start, stdin=wanted.stdin)
         return _TakenOver()
 
@@ -190,12 +194,14 @@ class Server:
                 ports = [int(port) for text in request.query.getall("port", []) for port in text.split(",")]
                 await forwarding.serve_channels(socket, socket.ws_protocol or channels.V4, ports, dial)
             return socket
-        async with self._spdy(request, (forwarding.PROTOCOL,)) as carrier:
+        async with self._spdy(request, (forwarding.PROTOCOL,)) as (carrier, _):
             await forwarding.serve_session(carrier.session, dial)
         return _TakenOver()
 
     @contextlib.asynccontextmanager
-    async def _spdy(self, request: web.Request, known: tuple[str, ...]) -> AsyncIterator[spdy_session.Socket]:
+    async def _spdy(
+        self, request: web.Request, known: tuple[str, ...]
+    ) -> AsyncIterator[tuple[spdy_session.Socket, str]]:
         """Take the connection over from HTTP. The client waits for our 101, so that nothing of SPDY is read yet."""
         if "spdy/3.1" not in request.headers.get("Upgrade", "").lower():
             raise web.HTTPBadRequest(text="Upgrade request required")
@@ -219,7 +225,7 @@ class Server:
         carrier.connection_made(transport)
         transport.write(head.encode())
         try:
-            yield carrier
+            yield carrier, chosen
         finally:
             carrier.close()
 

@@ -71,6 +71,12 @@ def status_of(ended: protocol.Exit) -> bytes:
     return json.dumps(status, separators=(",", ":")).encode()
 
 
+def plain_error(status: bytes) -> bytes:
+    """What the protocols before v4 send instead of a Status: an error's text, nothing for a success."""
+    told = json.loads(status)
+    return b"" if told["status"] == "Success" else str(told["message"]).encode()
+
+
 class WebSocketTerminal:
     def __init__(self, socket: web.WebSocketResponse, subprotocol: str) -> None:
         self._socket, self._protocol = socket, subprotocol
@@ -101,11 +107,13 @@ class WebSocketTerminal:
 
 
 class SpdyTerminal:
-    def __init__(self, streams: dict[str, spdy_session.Stream], socket: spdy_session.Socket) -> None:
-        self._streams, self._socket = streams, socket
+    def __init__(self, streams: dict[str, spdy_session.Stream], socket: spdy_session.Socket, subprotocol: str) -> None:
+        self._streams, self._socket, self._protocol = streams, socket, subprotocol
 
     @classmethod
-    async def open(cls, socket: spdy_session.Socket, wanted: Wanted, clock: clocks.Clock) -> SpdyTerminal:
+    async def open(
+        cls, socket: spdy_session.Socket, subprotocol: str, wanted: Wanted, clock: clocks.Clock
+    ) -> SpdyTerminal:
         """Wait until the client has opened all its streams. Raises TimeoutError and ConnectionError."""
         names = {"error"} | {name for name in ("stdin", "stdout", "stderr") if getattr(wanted, name)}
         if wanted.tty:
@@ -117,7 +125,7 @@ class SpdyTerminal:
                 if stream is None:
                     raise ConnectionResetError("the client went away")
                 streams[stream.headers.get("streamtype", "")] = stream
-        return cls(streams, socket)
+        return cls(streams, socket, subprotocol)
 
     async def inputs(self) -> AsyncIterator[Input]:
         arrived: asyncio.Queue[Input] = asyncio.Queue(maxsize=16)
@@ -151,7 +159,9 @@ class SpdyTerminal:
             for name in ("stdout", "stderr"):
                 if name in self._streams:
                     await self._streams[name].end()
-            await self._streams["error"].write(status)
+            told = status if self._protocol == SPDY_PROTOCOLS[0] else plain_error(status)
+            if told:
+                await self._streams["error"].write(told)
             await self._streams["error"].end()
         self._socket.close_when_sent()
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -57,7 +56,8 @@ def exit_of(status: bytes) -> protocol.Exit:
         for cause in (told.get("details") or {}).get("causes") or ():
             if cause.get("reason") == "ExitCode":
                 return protocol.Exit(code=int(cause["message"]))
-    return protocol.Exit(error=told.get("message", "unknown error"))
+    message = str(told.get("message") or "unknown error")
+    return protocol.Exit(error=message.removeprefix("Internal error occurred: "))
 
 
 class StreamedProcess:
@@ -103,11 +103,6 @@ class StreamedProcess:
             await self._streams["resize"].write(size.encode())
 
     async def exit(self) -> protocol.Exit:
-        for name in ("stdout", "stderr"):
-            if name in self._streams and not self._finished:
-                continue
-            if name in self._streams:
-                self._streams[name].discard()
         return exit_of(await asyncio.shield(self._exit))
 
     async def close(self) -> None:
@@ -118,9 +113,7 @@ class StreamedProcess:
         self._socket.close()
 
 
-async def process(
-    url: str, *, stdin: bool, stdout: bool, stderr: bool, tty: bool, ready: Awaitable[None] | None = None
-) -> StreamedProcess:
+async def process(url: str, *, stdin: bool, stdout: bool, stderr: bool, tty: bool) -> StreamedProcess:
     """Connect to an exec or attach URL."""
     socket = await _connect(url, EXEC_PROTOCOL)
     wanted = {"error": True, "stdin": stdin, "stdout": stdout, "stderr": stderr and not tty, "resize": tty}
