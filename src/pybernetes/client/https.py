@@ -80,7 +80,7 @@ class HttpsTransport:
                     raise _failure(response.status, await response.read())
                 yield _Stream(response.content, call.resource.type)
         except NETWORK_ERRORS as error:
-            raise ConnectionError(f"{self._server}: {error or type(error).__name__}") from error
+            raise ConnectionError(f"{self._server}: {_reason(error)}") from error
 
     async def close(self) -> None:
         if self._session is not None:
@@ -115,7 +115,7 @@ class HttpsTransport:
                     raise _failure(response.status, body)
                 return body, response.headers.get("Content-Type", "")
         except NETWORK_ERRORS as error:
-            raise ConnectionError(f"{self._server}: {error or type(error).__name__}") from error
+            raise ConnectionError(f"{self._server}: {_reason(error)}") from error
 
 
 class _Stream:
@@ -131,7 +131,7 @@ class _Stream:
             try:
                 chunk = await self._content.readany()
             except NETWORK_ERRORS as error:
-                raise ConnectionError(str(error)) from error
+                raise ConnectionError(_reason(error)) from error
             if not chunk:
                 return []
             *lines, self._rest = (self._rest + chunk).split(b"\n")
@@ -158,9 +158,16 @@ _LIST_TYPES: dict[Any, Any] = {}
 def _list_type(kind: Any) -> Any:
     found = _LIST_TYPES.get(kind)
     if found is None:
-        fields = [("metadata", meta_v1.ListMeta), ("items", list[kind] | None, [])]
+        fields: list[tuple[str, Any] | tuple[str, Any, Any]] = [
+            ("metadata", meta_v1.ListMeta),
+            ("items", list[kind] | None, []),
+        ]
         found = _LIST_TYPES[kind] = msgspec.defstruct(f"{kind.__name__}Page", fields, kw_only=True)
     return found
+
+
+def _reason(error: Exception) -> str:
+    return str(error) or type(error).__name__
 
 
 def _failure(code: int, body: bytes) -> errors.StatusError:
