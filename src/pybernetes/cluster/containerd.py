@@ -235,7 +235,7 @@ class Containerd:
 
     def _sweep(self) -> None:
         for point in mounts_under(_read("/proc/self/mountinfo"), (str(self.layout.state), str(self.layout.root))):
-            _unmount(point)
+            unmount(point)
         shutil.rmtree(self.layout.state, ignore_errors=True)
         for leftover in self.layout.socket.parent.glob(self.layout.socket.name + "*"):
             leftover.unlink(missing_ok=True)
@@ -290,7 +290,7 @@ def mounts_under(mountinfo: str, roots: Iterable[str]) -> list[str]:
     return [point for point in reversed(points) if (point + "/").startswith(prefixes)]
 
 
-def _unmount(point: str) -> None:
+def unmount(point: str) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     libc.umount2(os.fsencode(point), MNT_DETACH)
 
