@@ -230,7 +230,7 @@ def protobuf() -> str:
     rows = "\n".join(f'    "{message}": "{fields}",' for message, fields in read_tsv("protobuf.tsv"))
     return (
         HEADER
-        + "# message -> number:field:type, [] for repeated, {} for maps from strings, no field name for inlined messages\n"
+        + "# message -> number:field:type, [] for repeated, {} for maps from strings, no name for inlined messages\n"
         + "# fmt: off\n"
         + "MESSAGES: dict[str, str] = {\n"
         + rows

@@ -142,7 +142,7 @@ def _read(message: str, data: bytes, depth: int) -> Any:
 def _entry(kind: str, data: bytes, depth: int) -> tuple[str, Any]:
     pair = {number: value for number, _, value in _fields(data)}
     key = pair.get(1, b"").decode()
-    return key, _value(kind, pair[2] if 2 in pair else (0 if kind in _INTEGERS else b""), depth)
+    return key, _value(kind, pair.get(2, 0 if kind in _INTEGERS else b""), depth)
 
 
 def _value(kind: str, value: Any, depth: int) -> Any:

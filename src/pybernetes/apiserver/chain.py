@@ -7,6 +7,7 @@ from pybernetes.apiserver import metrics as metrics_
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver import results
 from pybernetes.apiserver.authn import authenticator as authenticators
+from pybernetes.apiserver.authn import impersonation
 from pybernetes.apiserver.authz import authorizer as authorizers
 from pybernetes.apiserver.storage import collection as collections
 
@@ -18,12 +19,13 @@ def build(
     authorizer: authorizers.Authorizer,
     endpoint: results.Handler,
 ) -> results.Handler:
-    """Outermost last: attributes -> metrics -> authentication -> authorization -> store errors -> endpoint.
+    """Attributes -> metrics -> authentication -> impersonation -> authorization -> store errors -> endpoint.
 
-    Audit and flow control take their places between authentication and authorization, as upstream orders them.
+    Written innermost first. Audit takes its place before impersonation, and flow control after it.
     """
     handler = store_errors(endpoint)
     handler = authorizers.authorize(authorizer, handler)
+    handler = impersonation.impersonate(authorizer, handler)
     handler = authenticators.authenticate(authenticator, handler)
     handler = metrics_.counted(metrics, handler)
     return attributed(handler)

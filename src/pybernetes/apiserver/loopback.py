@@ -19,12 +19,14 @@ from pybernetes.apiserver import results
 from pybernetes.apiserver.http import render
 from pybernetes.apiserver.storage import changes
 from pybernetes.apiserver.storage import item as items
+from pybernetes.kits import clock as clocks
 
 
 class LoopbackTransport:
     """`user` is who the calls come from; `agent` the name writes are recorded under by default."""
 
-    def __init__(self, handler: results.Handler, user: requests.User, *, agent: str) -> None:
+    def __init__(self, handler: results.Handler, user: requests.User, *, agent: str, clock: clocks.Clock) -> None:
+        self._clock = clock
         self._handler = handler
         self._user = user
         self._agent = agent
@@ -62,10 +64,12 @@ class LoopbackTransport:
         stream = _Stream(call.resource or result.kind.resource)
         # Whoever wants metadata alone must not make the cache keep whole objects.
         leave = await result.join(_not_encoded if stream.resource.partial else None, stream)
+        timer = self._clock.call_later(result.timeout, stream.end)
         self._streams.add(stream)
         try:
             yield stream
         finally:
+            timer.cancel()
             self._streams.discard(stream)
             leave()
 

@@ -74,6 +74,15 @@ class Request(msgspec.Struct, kw_only=True, dict=False):
         return self.headers.get(name, "")
 
 
+# Between the values of a repeated header; it cannot occur in one.
+REPEATED = "\n"
+
+
+def repeated(value: str) -> list[str]:
+    """The values of a header that may be repeated."""
+    return value.split(REPEATED) if value else []
+
+
 def parse_query(text: str) -> dict[str, str]:
     query: dict[str, str] = {}
     for name, value in parse_qsl(text, keep_blank_values=True):

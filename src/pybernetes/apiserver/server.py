@@ -140,7 +140,7 @@ class ApiServer:
 
     def client(self, user: requests.User, *, agent: str) -> clients.Client:
         """An in-process client that acts as the user; `agent` is the field manager of its writes."""
-        transport = loopback.LoopbackTransport(self.handler, user, agent=agent)
+        transport = loopback.LoopbackTransport(self.handler, user, agent=agent, clock=self._clock)
         self._loopbacks.append(transport)
         return clients.Client(transport, manager=agent)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 from typing import Protocol
 
@@ -36,6 +37,8 @@ def run_server(paths: layout.Layout) -> int:
 def run_node(paths: layout.Layout) -> int:
     from pybernetes.cluster import node
 
+    # gRPC would log a line at every process that the node starts; none of them uses gRPC.
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     options = layout.Options.read(paths.options)
     logs.setup(paths, "node", ["kubelet", "kube-proxy"])
     return _run(node.Node(paths, options, clock=(clock := clocks.SystemClock()), chance=chances.Chance()), clock)

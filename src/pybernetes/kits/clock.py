@@ -90,7 +90,7 @@ class VirtualClock:
             await asyncio.sleep(0)
             return
         done = asyncio.get_running_loop().create_future()
-        timer = self.call_later(seconds, lambda: done.cancelled() or done.set_result(None))
+        timer = self.call_later(seconds, lambda: None if done.done() else done.set_result(None))
         try:
             await done
         finally:

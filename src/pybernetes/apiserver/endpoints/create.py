@@ -43,6 +43,9 @@ async def create_object(
         dry_run=dry_run,
     )
     _prepare(scope, obj)
+    if not applied:
+        # Before admission: what plugins add is nobody's, so that no client comes to own it.
+        managed.created(scope, request, obj)
     await scope.admission.admit(attributes)
     scope.kind.default(obj)
     reservation = await scope.reserve(obj, None, dry_run) if scope.reserve is not None else None
@@ -53,8 +56,6 @@ async def create_object(
             raise scope.invalid(obj.metadata.name, problems)
         request.warnings.extend(scope.kind.warnings(obj))
         await scope.admission.validate(attributes)
-        if not applied:
-            managed.created(scope, request, obj)
         if dry_run:
             existing = scope.collection.get(namespace, obj.metadata.name)
             if existing is not None:

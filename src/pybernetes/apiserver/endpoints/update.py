@@ -92,6 +92,8 @@ async def _write_once(
     )
     metadata.carry_over(new, old)
     _prepare(scope, new, old, subresource)
+    if not applied:
+        managed.updated(scope, request, new, old, subresource)
     if subresource != "status":
         # Some kinds count annotations in, which controllers write along with the status.
         metadata.bump_generation(scope, new, old)
@@ -108,8 +110,6 @@ async def _write_once(
             raise scope.invalid(attributes.name, problems)
         request.warnings.extend(kind.warnings(new))
         await scope.admission.validate(attributes)
-        if not applied:
-            managed.updated(scope, request, new, old, subresource)
         if dry_run:
             if reservation is not None:
                 await reservation.give_back()
