@@ -1,6 +1,7 @@
 """subPath mounts: a part of a volume, which must not lead out of it through a symbolic link.
 
-The container may change the volume while we look. So the path is walked one component at a time from an open
+Links that stay inside are fine (configMap volumes are made of them), so the path is resolved first. But the container
+may change the volume while we look: the resolved path is then walked one component at a time from an open
 descriptor, following no link, and what is bound is the descriptor, not the name (upstream does the same, since
 CVE-2017-1002101).
 """
@@ -17,9 +18,13 @@ from pybernetes.kubelet.volumes import place as places
 
 def open_inside(root: str, sub_path: str) -> int:
     """A descriptor of the path, made where missing. Raises VolumeError."""
-    parts = pathlib.PurePosixPath(sub_path).parts
-    if sub_path.startswith("/") or ".." in parts:
+    if sub_path.startswith("/") or ".." in pathlib.PurePosixPath(sub_path).parts:
         raise places.VolumeError(f"subPath {sub_path} must be a relative path without '..'")
+    root = os.path.realpath(root)
+    resolved = os.path.realpath(os.path.join(root, sub_path))
+    if os.path.commonpath([root, resolved]) != root:
+        raise places.VolumeError(f"subPath {sub_path} leads out of the volume through a symbolic link")
+    parts = [] if resolved == root else os.path.relpath(resolved, root).split("/")
     current = os.open(root, os.O_PATH | os.O_CLOEXEC)
     try:
         for part in parts:

@@ -32,9 +32,12 @@ def test_paths_that_lead_out_are_refused(tmp_path: pathlib.Path, path: str) -> N
         atomic.write(tmp_path, {path: atomic.File(b"")}, stamp="one")
 
 
-def test_a_sub_path_follows_no_link(tmp_path: pathlib.Path) -> None:
+def test_a_sub_path_never_leads_out(tmp_path: pathlib.Path) -> None:
     (tmp_path / "inside").mkdir()
+    (tmp_path / "inside" / "file").touch()
+    (tmp_path / "link").symlink_to("inside/file")
     (tmp_path / "out").symlink_to("/etc")
+    assert sub_path.set_up(str(tmp_path), "link", tmp_path / "t", mounts=False) == str(tmp_path / "link")
     assert sub_path.set_up(str(tmp_path), "inside/new", tmp_path / "t", mounts=False) == str(tmp_path / "inside/new")
     assert (tmp_path / "inside/new").is_dir()
     with pytest.raises(place.VolumeError):
