@@ -12,7 +12,6 @@ from typing import Any
 import yaml
 
 from pybernetes.client import client as clients
-from pybernetes.client import https
 
 
 class KubeconfigError(Exception):
@@ -95,6 +94,9 @@ def without(config: dict[str, Any], removed: dict[str, Any]) -> dict[str, Any]:
 
 def client(path: pathlib.Path, *, user_agent: str = "pybernetes") -> clients.Client:
     """A client for the file's current context. Raises KubeconfigError."""
+    # aiohttp is large, and whoever only writes kubeconfigs does not need it.
+    from pybernetes.client import https
+
     config = read(path)
     context = _named(config, "contexts", config.get("current-context", ""), path)["context"]
     cluster = _named(config, "clusters", context["cluster"], path)["cluster"]

@@ -1,11 +1,14 @@
-"""`pybernetes run-supervisor`: what `up` leaves in the background."""
+"""`pybernetes run-supervisor`: what `up` leaves in the background. It imports little, because it stays."""
 
 from __future__ import annotations
 
 import argparse
+import asyncio
+import logging
+import os
 
-from pybernetes.cluster import layout
-from pybernetes.cluster.commands import up
+from pybernetes.cluster import layout, logs, progress, supervisor
+from pybernetes.kits import clock as clocks
 
 DESCRIPTION = "Supervise a cluster. Started by `pybernetes up`."
 
@@ -15,4 +18,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    return up.supervise_in_background(layout.Layout(arguments.data_dir), arguments.progress)
+    """Tells its steps through the descriptor until somebody has heard `ready`."""
+    paths = layout.Layout(arguments.data_dir)
+    logging.basicConfig(level=logging.INFO, format=logs.FORMAT)
+    options = layout.Options.read(paths.options)
+    held = supervisor.lock(paths)
+    listener = os.fdopen(arguments.progress, "w")
+
+    def tell(step: progress.Step) -> None:
+        progress.tell(step.step, step.text, failed=step.failed, to=listener)
+        if step.step == "ready" and not listener.closed:
+            listener.close()
+
+    try:
+        return asyncio.run(supervisor.Supervisor(paths, options, clock=clocks.SystemClock(), tell=tell).run())
+    finally:
+        held.close()
+        paths.pid_file.unlink(missing_ok=True)

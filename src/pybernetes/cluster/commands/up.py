@@ -226,28 +226,3 @@ def _tail(path: pathlib.Path) -> list[str]:
     if not path.exists():
         return []
     return path.read_text(errors="replace").splitlines()[-LAST_LINES:]
-
-
-def supervise_in_background(paths: layout.Layout, descriptor: int) -> int:
-    """The other end of `_in_background`: tells its steps through the descriptor until somebody has heard `ready`."""
-    import asyncio
-    import logging
-
-    from pybernetes.cluster import logs
-
-    logging.basicConfig(level=logging.INFO, format=logs.FORMAT)
-    options = layout.Options.read(paths.options)
-    held = supervisor.lock(paths)
-    listener = os.fdopen(descriptor, "w")
-
-    def tell(step: progress.Step) -> None:
-        progress.tell(step.step, step.text, failed=step.failed, to=listener)
-        if step.step == "ready" and not listener.closed:
-            listener.close()
-
-    try:
-        clock = clocks.SystemClock()
-        return asyncio.run(supervisor.Supervisor(paths, options, clock=clock, tell=tell).run())
-    finally:
-        held.close()
-        paths.pid_file.unlink(missing_ok=True)
