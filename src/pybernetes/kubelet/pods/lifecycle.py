@@ -33,11 +33,11 @@ async def run(
     try:
         if hook.exec is not None:
             outcome = await handlers.run_command(runtime, container_id, hook.exec.command, timeout=0)
-            shown = f"Exec lifecycle hook ({_go_list(hook.exec.command)}) for Container {container.name!r} failed"
+            shown = f'Exec lifecycle hook ({_go_list(hook.exec.command)}) for Container "{container.name}" failed'
         elif hook.httpGet is not None:
             port = handlers.port_number(hook.httpGet.port or 80, container)
             outcome = await handlers.get_http(hook.httpGet, ip, port, timeout=HTTP_TIMEOUT, agent=AGENT)
-            shown = f"HTTP lifecycle hook ({hook.httpGet.path}) for Container {container.name!r} failed"
+            shown = f'HTTP lifecycle hook ({hook.httpGet.path}) for Container "{container.name}" failed'
         else:
             return
     except (protocol.Error, ValueError, OSError) as error:
