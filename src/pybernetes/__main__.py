@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -54,7 +55,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if parsed.command is None:
         parser.print_help()
         return 2
-    return table.load(parsed.command).run(parsed)
+    try:
+        return table.load(parsed.command).run(parsed)
+    except BrokenPipeError:
+        # Whoever read our output has seen enough (`| head`); what is left of it goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
 
 
 def _kubectl(words: list[str]) -> int:

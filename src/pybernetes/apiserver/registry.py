@@ -12,6 +12,8 @@ from pybernetes.apiserver.resources import kind as kinds
 from pybernetes.apiserver.storage import collection as collections
 from pybernetes.apiserver.storage import converted, keys, selection
 
+# Subresources that docs/compatibility.md names as not there yet.
+UNSERVED_SUBRESOURCES = ("ephemeralcontainers", "proxy", "resize")
 # Asked and answered, never stored; `endpoints/reviews.py` serves them.
 REVIEW_GROUPS = ("authentication.k8s.io", "authorization.k8s.io")
 
@@ -63,9 +65,9 @@ class Registry:
 
     def resources(self) -> tuple[scheme.Resource, ...]:
         """What discovery tells: the kinds and their subresources, in discovery order."""
-        served = {(group, version, name) for group, version, name in self.kinds}
         return tuple(
             resource
             for resource in scheme.resources()
-            if (resource.group, resource.version, resource.name.partition("/")[0]) in served
+            if (resource.group, resource.version, resource.name.partition("/")[0]) in self.kinds
+            and resource.name.partition("/")[2] not in UNSERVED_SUBRESOURCES
         )

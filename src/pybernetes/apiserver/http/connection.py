@@ -156,7 +156,7 @@ class Connection(asyncio.Protocol):
 
     # -- the responder's calls
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         if self._transport is not None:
             self._transport.write(data)
 

@@ -18,7 +18,8 @@ from pybernetes.kits import clock as clocks
 
 log = logging.getLogger(__name__)
 
-BOOKMARK_SECONDS = 60.0
+# How much of a body is handed to the transport in one go, in bytes.
+MAX_AT_ONCE = 1 << 20
 LAST_CHUNK = b"0\r\n\r\n"
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 _LINES = {code: f"HTTP/1.1 {code} {phrase}\r\n".encode() for code, phrase in _REASONS.items()}
@@ -34,7 +35,7 @@ class Connection(Protocol):
     def is_open(self) -> bool: ...
     @property
     def backlog(self) -> int: ...
-    def write(self, data: bytes) -> None: ...
+    def write(self, data: bytes | memoryview) -> None: ...
     def writelines(self, parts: Sequence[bytes]) -> None: ...
     async def drained(self) -> None: ...
     def when_lost(self, callback: Callable[[], None] | None) -> None: ...
@@ -101,7 +102,11 @@ class Responder:
         if isinstance(result, (results.Stored, results.Made)):
             self._write_body(connection, request, result.code, self._render.one(result, form, include), form.media)
         elif isinstance(result, results.Listed):
-            self._write_body(connection, request, 200, self._render.listing(result, form, include), form.media)
+            body = self._render.listing(result, form, include)
+            if len(body) <= MAX_AT_ONCE or request.method == "HEAD":
+                self._write_body(connection, request, 200, body, form.media)
+            else:
+                await self._write_large(connection, request, body, form.media)
         elif isinstance(result, results.Document):
             self._write_body(connection, request, result.code, result.body, result.content_type, headers=result.headers)
         elif isinstance(result, results.Watched):
@@ -131,6 +136,18 @@ class Responder:
             connection.write(b"".join(head) + body)
         else:
             connection.writelines([b"".join(head), body])
+
+    async def _write_large(
+        self, connection: Connection, request: requests.Request, body: bytes, content_type: str
+    ) -> None:
+        """A part at a time, as the client takes them: encrypting it all at once would hold up everybody else."""
+        head = [_LINES[200], _COMMON % content_type.encode(), *map(_warning, request.warnings)]
+        head.append(b"Content-Length: %d\r\n\r\n" % len(body))
+        connection.write(b"".join(head))
+        view = memoryview(body)
+        for start in range(0, len(body), MAX_AT_ONCE):
+            connection.write(view[start : start + MAX_AT_ONCE])
+            await connection.drained()
 
     def _write_error(self, connection: Connection, request: requests.Request, error: errors.StatusError) -> None:
         headers: list[tuple[str, str]] = []
