@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable
 
 from pybernetes import client as clients
-from pybernetes.api.types import core_v1
 from pybernetes.client import kubeconfig
 from pybernetes.cluster import containerd as containerds
-from pybernetes.cluster import credentials, keeping, layout, pki, progress
+from pybernetes.cluster import credentials, keeping, layout, pki, progress, waiting
 from pybernetes.cluster import tools as toolboxes
 from pybernetes.kits import chance as chances
 from pybernetes.kits import clock as clocks
@@ -51,7 +49,7 @@ class Node:
         self._keep("kubelet", self._run_kubelet)
         self._keep("kube-proxy", self._run_proxy)
         self._api = self._client("kubelet")
-        await ready(self._api, self._options.node_name)
+        await waiting.node_ready(self._api, self._options.node_name, self._clock)
         progress.tell("node", f"node {self._options.node_name} is Ready")
 
     async def close(self) -> None:
@@ -139,20 +137,3 @@ async def run_kubelet(
             await running.run()
         finally:
             await running.close()
-
-
-async def ready(client: clients.Client, name: str) -> None:
-    """Wait until the node is Ready and takes pods. The caller bounds the time."""
-    while True:
-        with contextlib.suppress(ConnectionError):
-            async with client.watch(core_v1.Node, fields=f"metadata.name={name}", initial_events=True) as stream:
-                while batch := await stream.next():
-                    if any(event.type in ("ADDED", "MODIFIED") and is_ready(event.object) for event in batch):
-                        return
-
-
-def is_ready(node: core_v1.Node) -> bool:
-    fits = all(taint.effect not in ("NoSchedule", "NoExecute") for taint in node.spec.taints)
-    return fits and any(
-        condition.type == "Ready" and condition.status == "True" for condition in node.status.conditions
-    )

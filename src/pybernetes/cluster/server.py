@@ -17,7 +17,7 @@ from pybernetes.apiserver import settings as apiserver_settings
 from pybernetes.apiserver.authn import tokenfile
 from pybernetes.apiserver.endpoints import components
 from pybernetes.apiserver.http import listener
-from pybernetes.cluster import credentials, keeping, layout, pki, progress
+from pybernetes.cluster import credentials, keeping, layout, pki, progress, waiting
 from pybernetes.cluster import tools as toolboxes
 from pybernetes.kits import chance as chances
 from pybernetes.kits import clock as clocks
@@ -69,6 +69,8 @@ class Server:
         progress.tell("apiserver", f"API server on https://{options.node_ip}:{options.api_port}")
         self._keep("controller-manager", lambda: self._run_controllers(authority.ca.read_bytes()))
         self._keep("scheduler", self._run_scheduler)
+        await waiting.default_account(api.client(CONTROLLERS, agent="pybernetes"), self._clock)
+        progress.tell("controllers", "controllers and scheduler")
         if options.runtime == "simulated":
             from pybernetes.cluster import simulated
 

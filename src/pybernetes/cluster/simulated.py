@@ -5,7 +5,7 @@ from __future__ import annotations
 from pybernetes import kubelet
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver import server as apiservers
-from pybernetes.cluster import credentials, keeping, layout, node
+from pybernetes.cluster import credentials, keeping, layout, node, waiting
 from pybernetes.kits import chance as chances
 from pybernetes.kits import clock as clocks
 from pybernetes.kits import tasks
@@ -38,7 +38,7 @@ class SimulatedNode:
     async def start(self) -> None:
         self._tasks.spawn(keeping.Kept("kubelet", self._run, self._clock).run(), name="kubelet")
         client = self._api.client(self._user, agent="pybernetes")
-        await node.ready(client, self._options.node_name)
+        await waiting.node_ready(client, self._options.node_name, self._clock)
 
     async def close(self) -> None:
         await self._tasks.close()
