@@ -1,0 +1,50 @@
+"""Waiting until the cluster has come to a state, by watching it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+from pybernetes import client as clients
+from pybernetes.api.types import core_v1
+from pybernetes.kits import backoff
+from pybernetes.kits import clock as clocks
+
+
+async def until(
+    client: clients.Client,
+    target: Any,
+    name: str,
+    holds: Callable[[Any], bool],
+    *,
+    clock: clocks.Clock,
+    namespace: str = "",
+) -> None:
+    """Return when the named object exists and the condition holds for it. The caller bounds the time."""
+    pauses = backoff.Backoff(first=0.02, cap=0.5)
+    while True:
+        with contextlib.suppress(ConnectionError):
+            opened = client.watch(target, namespace, fields=f"metadata.name={name}", initial_events=True)
+            async with opened as stream:
+                while batch := await stream.next():
+                    if any(event.type in ("ADDED", "MODIFIED") and holds(event.object) for event in batch):
+                        return
+        await clock.sleep(pauses.next())
+
+
+async def node_ready(client: clients.Client, name: str, clock: clocks.Clock) -> None:
+    """The node is Ready, and nothing keeps pods off it."""
+    await until(client, core_v1.Node, name, is_ready, clock=clock)
+
+
+async def default_account(client: clients.Client, clock: clocks.Clock) -> None:
+    """Pods can be created: the controllers have made the account that they run as."""
+    await until(client, core_v1.ServiceAccount, "default", lambda _: True, clock=clock, namespace="default")
+
+
+def is_ready(node: core_v1.Node) -> bool:
+    fits = all(taint.effect not in ("NoSchedule", "NoExecute") for taint in node.spec.taints)
+    return fits and any(
+        condition.type == "Ready" and condition.status == "True" for condition in node.status.conditions
+    )
