@@ -55,13 +55,15 @@ def set_up(root: str, sub_path: str, target: pathlib.Path, *, mounts: bool) -> s
         if not mounts:
             return os.path.join(root, sub_path)
         is_folder = (os.fstat(descriptor).st_mode & 0o170000) == 0o040000
-        if not mounting.mounted_under(target):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if is_folder:
-                target.mkdir(exist_ok=True)
-            else:
-                target.touch()
-            mounting.bind(f"/proc/self/fd/{descriptor}", target)
+        for stale in mounting.mounted_under(target):
+            # From an earlier start of the container: the file behind it may have been replaced since.
+            mounting.unmount(stale)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if is_folder:
+            target.mkdir(exist_ok=True)
+        else:
+            target.touch()
+        mounting.bind(f"/proc/self/fd/{descriptor}", target)
         return str(target)
     finally:
         os.close(descriptor)
