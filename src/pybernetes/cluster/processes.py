@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import logging
 import os
 import signal
@@ -15,6 +16,7 @@ from pybernetes.kits import clock as clocks
 log = logging.getLogger(__name__)
 
 START_SECONDS = 60.0
+PR_SET_PDEATHSIG = 1
 
 
 class Part(Protocol):
@@ -47,8 +49,19 @@ def run_node(paths: layout.Layout) -> int:
 def _run(part: Part, clock: clocks.Clock) -> int:
     import uvloop
 
+    end_with_parent()
+
     code: int = uvloop.run(_until_stopped(part, clock))
     return code
+
+
+def end_with_parent() -> None:
+    """Have the kernel send us SIGTERM when the supervisor dies, however it does."""
+    parent = os.getppid()
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        # It died before the kernel knew.
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 async def _until_stopped(part: Part, clock: clocks.Clock) -> int:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
+import select
 import signal
 
 from pybernetes.cluster import layout
 from pybernetes.kits import clock as clocks
 
+END_SECONDS = 10.0
+
 
 async def run(paths: layout.Layout, options: layout.Options, clock: clocks.Clock) -> None:
     """Safe to run when nothing is left. The cluster must be down."""
-    for pid in leftover_processes(paths):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    end_leftovers(paths)
     if options.runtime != "containerd" or os.geteuid() != 0:
         return
     from pybernetes.cluster import containerd
@@ -28,6 +29,22 @@ async def run(paths: layout.Layout, options: layout.Options, clock: clocks.Clock
     unmount_all(paths.data)
     with contextlib.suppress(OSError):
         paths.run.rmdir()
+
+
+def end_leftovers(paths: layout.Layout) -> None:
+    """Kill server and node processes that have outlived their supervisor, and wait until they are gone."""
+    for pid in leftover_processes(paths):
+        try:
+            descriptor = os.pidfd_open(pid)
+        except ProcessLookupError:
+            continue
+        try:
+            signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+            select.select([descriptor], [], [], END_SECONDS)
+        except ProcessLookupError:
+            continue
+        finally:
+            os.close(descriptor)
 
 
 def leftover_processes(paths: layout.Layout) -> list[int]:

@@ -11,7 +11,7 @@ import sys
 from typing import IO
 
 from pybernetes.client import kubeconfig
-from pybernetes.cluster import credentials, layout, machine, pki, progress, supervisor
+from pybernetes.cluster import credentials, layout, machine, pki, progress, supervisor, sweep
 from pybernetes.kits import clock as clocks
 
 DESCRIPTION = """\
@@ -80,6 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
     if problem:
         print(problem, file=sys.stderr)
         return 1
+    sweep.end_leftovers(paths)
     _prepare(paths, options)
     if arguments.foreground:
         return _supervise(paths, options, sys.stdout)
