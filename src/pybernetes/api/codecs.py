@@ -7,6 +7,8 @@ takes `null` for "left out" wherever a field is not nullable. An object is encod
 from __future__ import annotations
 
 import functools
+import math
+import re
 import types
 import typing
 from typing import Any, TypeVar
@@ -17,6 +19,11 @@ import orjson
 from pybernetes.api.quantity import Quantity
 
 T = TypeVar("T")
+
+# What a body may nest; composing YAML recurses in C, where running out of stack ends the process.
+MAX_DEPTH = 200
+# Nodes that YAML aliases may add to what is written out.
+MAX_ALIASED = 10_000
 
 
 class DecodeError(ValueError):
@@ -55,7 +62,7 @@ def decode(kind: type[T], data: bytes | bytearray | memoryview) -> T:
         return typing.cast("T", decoder.decode(data))
     except msgspec.ValidationError:
         return from_tree(kind, decode_tree(data))
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DecodeError(str(error)) from None
 
 
@@ -68,13 +75,70 @@ def decode_tree(data: bytes | bytearray | memoryview) -> Any:
 
 
 def decode_yaml(data: bytes) -> Any:
-    """The first YAML document as dicts and lists, read as kubectl reads it (no dates, no octal). Raises DecodeError."""
+    """A YAML document as dicts and lists, read as upstream reads it (no dates, no base 60). Raises DecodeError."""
+    if data.lstrip()[:1] == b"{":
+        # JSON is YAML, and what clients mostly send as such.
+        try:
+            return orjson.loads(data)
+        except orjson.JSONDecodeError:
+            pass
     import yaml
 
     try:
-        return yaml.load(data, Loader=_yaml_loader())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        _check_depth(data)
+        tree = yaml.load(data, Loader=_yaml_loader())
+        return _Plain(len(data) + MAX_ALIASED).of(tree)
+    except (yaml.YAMLError, ValueError, KeyError, TypeError, AttributeError) as error:
+        # PyYAML lets through what goes wrong where a tag does not fit its value.
         raise DecodeError(f"error converting YAML to JSON: {error}") from None
+
+
+def _check_depth(data: bytes) -> None:
+    import yaml
+
+    depth = 0
+    for event in yaml.parse(data, Loader=_yaml_loader()):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise DecodeError(f"exceeded max depth of {MAX_DEPTH}")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+
+
+class _Plain:
+    """YAML's data as JSON has it. `nodes` is how many there may be: aliases can make few bytes grow without end."""
+
+    def __init__(self, nodes: int) -> None:
+        self._left = nodes
+
+    def of(self, value: Any, depth: int = 0) -> Any:
+        self._left -= 1
+        if self._left < 0 or depth > MAX_DEPTH:
+            raise DecodeError("yaml: document contains excessive aliasing")
+        if value is None or isinstance(value, (bool, str)):
+            return value
+        if isinstance(value, int):
+            return value if -(1 << 63) <= value < 1 << 64 else float(value)
+        if isinstance(value, float) and math.isfinite(value):
+            return value
+        if isinstance(value, bytes):
+            return value.decode()
+        if isinstance(value, list):
+            return [self.of(item, depth + 1) for item in value]
+        if isinstance(value, dict):
+            return {_key(key): self.of(item, depth + 1) for key, item in value.items()}
+        raise DecodeError(f"json: unsupported value: {value}")
+
+
+def _key(key: Any) -> str:
+    if isinstance(key, str):
+        return key
+    if isinstance(key, bool):
+        return "true" if key else "false"
+    if isinstance(key, (int, float)):
+        return str(key)
+    raise DecodeError(f"unsupported map key of type: {type(key).__name__}")
 
 
 def encode_yaml(tree: Any) -> bytes:
@@ -91,13 +155,23 @@ def _yaml_loader() -> Any:
     import yaml
 
     class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-        """Timestamps stay the strings they are written as."""
+        """Timestamps and numbers to base 60 (`22:80`) stay the strings they are written as."""
 
+    left_out = ("timestamp", "int", "float")
     Loader.yaml_implicit_resolvers = {
-        first: [pair for pair in pairs if pair[0] != "tag:yaml.org,2002:timestamp"]
+        first: [pair for pair in pairs if pair[0].rpartition(":")[2] not in left_out]
         for first, pairs in Loader.yaml_implicit_resolvers.items()
     }
+    Loader.add_implicit_resolver("tag:yaml.org,2002:int", _YAML_INT, list("-+0123456789"))
+    Loader.add_implicit_resolver("tag:yaml.org,2002:float", _YAML_FLOAT, list("-+.0123456789"))
     return Loader
+
+
+_YAML_INT = re.compile(r"[-+]?(?:0b[01_]+|0x[0-9a-fA-F_]+|0[0-7_]*|[1-9][0-9_]*)$")
+_YAML_FLOAT = re.compile(
+    r"(?:[-+]?[0-9][0-9_]*\.[0-9_]*(?:[eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+][0-9]+|[-+]?\.[0-9]+(?:[eE][-+][0-9]+)?"
+    r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"
+)
 
 
 def to_tree(obj: Any) -> Any:

@@ -49,7 +49,7 @@ def decode(data: bytes) -> dict[str, Any]:
             tree: Any = codecs.decode_tree(envelope.get(2, b"{}"))
         else:
             tree = _read(message, envelope.get(2, b""), 0)
-    except (struct.error, IndexError, UnicodeDecodeError, AttributeError, TypeError, ValueError) as error:
+    except (struct.error, IndexError, AttributeError, TypeError, ValueError, OverflowError, OSError) as error:
         raise codecs.DecodeError(f"illegal protobuf: {error}") from None
     if not isinstance(tree, dict):
         raise codecs.DecodeError("the enveloped object is not an object")
