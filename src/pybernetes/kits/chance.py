@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import MutableSequence, Sequence
 from typing import Any, TypeVar
@@ -16,7 +17,10 @@ class Chance:
     """A source of randomness: the operating system's, or a repeatable one when given a seed."""
 
     def __init__(self, seed: int | None = None) -> None:
-        self._random: random.Random = random.SystemRandom() if seed is None else random.Random(seed)
+        # Seeded from the system's entropy once: names and uids must differ, not withstand an attacker, and asking the
+        # system for each costs as much as the rest of a write's bookkeeping. Secrets ask it (`token`).
+        self._seeded = seed is not None
+        self._random = random.Random(int.from_bytes(os.urandom(32), "big") if seed is None else seed)
 
     def uuid(self) -> str:
         """A version 4 UUID in its usual text form."""
@@ -44,7 +48,9 @@ class Chance:
         self._random.shuffle(items)
 
     def token(self, size: int) -> bytes:
-        """Random bytes."""
+        """Random bytes, fit for secrets unless the source is a repeatable one."""
+        if not self._seeded:
+            return os.urandom(size)
         return self._random.getrandbits(size * 8).to_bytes(size, "big")
 
     def jitter(self, seconds: float, factor: float) -> float:
