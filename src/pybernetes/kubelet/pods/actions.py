@@ -119,7 +119,11 @@ def _init_containers(pod: core_v1.Pod, seen: state.PodState, verdicts: Verdicts,
     containers = pod.spec.initContainers
     if not containers:
         return True
-    initialized = restarts.any_regular_created(pod, seen)
+    # Containers that ended may be of an earlier sandbox, before a reboot: they prove nothing.
+    initialized = any(
+        (found := seen.latest(regular.name)) is not None and found.state in (RUNNING, protocol.ContainerState.CREATED)
+        for regular in pod.spec.containers
+    )
     reached = initialized
     start: list[int] = []
     last = len(containers) - 1
@@ -135,7 +139,7 @@ def _init_containers(pod: core_v1.Pod, seen: state.PodState, verdicts: Verdicts,
     for at in range(last, -1, -1):
         container = containers[at]
         sidecar = restarts.is_sidecar(container)
-        if initialized and not sidecar:
+        if through and not sidecar:
             continue
         found = seen.latest(container.name)
         if found is None:
@@ -164,7 +168,7 @@ def _init_containers(pod: core_v1.Pod, seen: state.PodState, verdicts: Verdicts,
                 return False
         else:
             start.append(at)
-        if not sidecar:
+        if frontier and not sidecar and not through:
             break
     if not reached:
         start.append(0)

@@ -350,6 +350,7 @@ class Worker:
         sandbox_id = plan.sandbox_id
         facts = self._facts()
         if plan.create_sandbox:
+            await self._forget_init_containers(seen)
             sandbox_id, ips = await tools.launcher.sandbox(pod, settled)
             changed = True
             if not pod.spec.hostNetwork:
@@ -376,6 +377,13 @@ class Worker:
         if self._waiting and not changed:
             self._show()
         return changed
+
+    async def _forget_init_containers(self, seen: state.PodState) -> None:
+        """A new sandbox is initialized anew."""
+        names = {container.name for container in self.pod.spec.initContainers}
+        for found in seen.containers:
+            if found.name in names:
+                await self._tools.runtime.remove_container(found.id)
 
     async def _collect(self, seen: state.PodState) -> None:
         """Remove ended containers and sandboxes that nobody will look at again."""

@@ -114,3 +114,17 @@ def test_a_changed_definition_replaces_the_container() -> None:
     made = plan(nodes.pod(restartPolicy="Never"), seen(other))
     assert made.kill[0].why == "Container c definition changed, will be restarted"
     assert made.start == [0]
+
+
+def test_ended_containers_do_not_prove_that_a_pod_was_initialized() -> None:
+    pod = nodes.pod(initContainers=[nodes.container("one")])
+    assert plan(pod, seen(status("c", EXITED))).start_init == [0]
+    again = plan(pod, seen(status("c", EXITED), status("one", EXITED)))
+    assert (again.start_init, again.start) == ([], [0])
+
+
+def test_a_dead_sidecar_starts_again_while_its_pod_restarts() -> None:
+    sidecar = nodes.container("side", restartPolicy="Always")
+    pod = nodes.pod(initContainers=[sidecar, nodes.container("one")])
+    made = plan(pod, seen(status("c", EXITED), status("one", EXITED), status("side", EXITED)))
+    assert (made.start_init, made.start) == ([0], [0])
