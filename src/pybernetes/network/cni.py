@@ -17,6 +17,8 @@ BRIDGE = "pyb0"
 NETWORK = "pybernetes"
 TABLE = "pybernetes_network"
 CONFLIST = "10-pybernetes.conflist"
+_PORT_MAPPING_CHAINS = ("CNI-HOSTPORT", "CNI-DN-", "CNI-SN-")
+_BUILTIN_CHAINS = ("PREROUTING", "INPUT", "OUTPUT", "POSTROUTING")
 ALLOCATIONS = pathlib.Path("/var/lib/cni/networks") / NETWORK
 
 
@@ -98,19 +100,25 @@ async def _remove_port_mappings() -> None:
         return
     for family in ("ip", "ip6"):
         listed = await _run("nft", "list", "table", family, "nat", check=False)
-        if "CNI-HOSTPORT" not in listed and "CNI-DN-" not in listed:
+        empty = listed and "chain " not in listed
+        if not empty and not any(name in listed for name in _PORT_MAPPING_CHAINS):
             continue
         await _run("nft", "-f", "-", stdin=_without_port_mappings(family, listed), check=False)
 
 
 def _without_port_mappings(family: str, listed: str) -> str:
-    """nft input that deletes the plugin's chains, or the whole table when nobody else uses it."""
-    chains = [line.split()[1] for line in listed.splitlines() if line.strip().startswith("chain ")]
-    ours = [name for name in chains if name.startswith(("CNI-HOSTPORT", "CNI-DN-", "CNI-SN-"))]
-    rules = [line.strip() for line in listed.splitlines() if not line.strip().startswith(("chain", "type", "table"))]
-    foreign = [rule for rule in rules if rule not in ("", "}") and not rule.startswith("#") and "CNI-" not in rule]
-    builtin = {"PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"}
-    if not set(chains) - set(ours) - builtin and not [rule for rule in foreign if "MARK" not in rule.upper()]:
+    """nft input that empties the plugin's chains, or deletes the whole table when nobody else uses it."""
+    ours, foreign, chain = [], False, ""
+    for line in map(str.strip, listed.splitlines()):
+        if line.startswith("chain "):
+            chain = line.split()[1]
+            if chain.startswith(_PORT_MAPPING_CHAINS):
+                ours.append(chain)
+            else:
+                foreign |= chain not in _BUILTIN_CHAINS
+        elif chain in _BUILTIN_CHAINS and line not in ("", "}") and not line.startswith("type "):
+            foreign |= not any(name in line for name in _PORT_MAPPING_CHAINS)
+    if not foreign:
         return f"delete table {family} nat\n"
     return "".join(f"flush chain {family} nat {name}\n" for name in ours)
 

@@ -21,3 +21,22 @@ def test_only_what_leaves_the_cluster_is_masqueraded() -> None:
     assert "ip saddr 10.244.3.0/24 ip daddr != { 10.244.0.0/16, 224.0.0.0/4 } masquerade" in rules
     with pytest.raises(ValueError, match="cidr; drop"):
         cni.masquerade_rules("cidr; drop", "10.244.0.0/16")
+
+
+PORTMAP = """table ip nat {
+	chain POSTROUTING {
+		type nat hook postrouting priority srcnat; policy accept;
+		 counter packets 0 bytes 0 jump CNI-HOSTPORT-MASQ
+	}
+	chain CNI-HOSTPORT-MASQ {
+		meta mark & 0x00002000 == 0x00002000 counter packets 0 bytes 0 masquerade
+	}
+%s}
+"""
+
+
+def test_port_mappings_go_with_their_table_unless_others_use_it() -> None:
+    assert cni._without_port_mappings("ip", PORTMAP % "") == "delete table ip nat\n"
+    docker = "\tchain DOCKER {\n\t}\n"
+    assert cni._without_port_mappings("ip", PORTMAP % docker) == "flush chain ip nat CNI-HOSTPORT-MASQ\n"
+    assert cni._without_port_mappings("ip6", "table ip6 nat {\n}\n") == "delete table ip6 nat\n"
