@@ -24,13 +24,13 @@ def test_only_what_leaves_the_cluster_is_masqueraded() -> None:
 
 
 PORTMAP = """table ip nat {
-	chain POSTROUTING {
-		type nat hook postrouting priority srcnat; policy accept;
-		 counter packets 0 bytes 0 jump CNI-HOSTPORT-MASQ
-	}
-	chain CNI-HOSTPORT-MASQ {
-		meta mark & 0x00002000 == 0x00002000 counter packets 0 bytes 0 masquerade
-	}
+    chain POSTROUTING {
+        type nat hook postrouting priority srcnat; policy accept;
+        counter packets 0 bytes 0 jump CNI-HOSTPORT-MASQ
+    }
+    chain CNI-HOSTPORT-MASQ {
+        meta mark & 0x00002000 == 0x00002000 counter packets 0 bytes 0 masquerade
+    }
 %s}
 """
 
