@@ -13,8 +13,9 @@ from __future__ import annotations
 import asyncio
 import enum
 import ssl
+from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import httptools
 
@@ -37,6 +38,17 @@ class State(enum.Enum):
     ANSWERING = enum.auto()
     TUNNELLING = enum.auto()
     CLOSED = enum.auto()
+
+
+class Message(NamedTuple):
+    """A request that has arrived; `too_large` if it was given up on the way."""
+
+    method: str
+    url: bytes
+    headers: dict[str, str]
+    body: bytes
+    keep_alive: bool
+    too_large: bool
 
 
 class Host(Protocol):
@@ -70,8 +82,9 @@ class Connection(asyncio.Protocol):
         self._size = 0
         self._head_size = 0
         self._keep_alive = True
-        self._complete = False
+        self._partial = False
         self._too_large = False
+        self._arrived: deque[Message] = deque()
         self._writable: asyncio.Event | None = None
         self._sink: Callable[[bytes], None] | None = None
         self._on_lost: Callable[[], None] | None = None
@@ -108,6 +121,7 @@ class Connection(asyncio.Protocol):
             self._hold(data)
         else:
             self._feed(data)
+            self._go_on()
 
     def eof_received(self) -> bool:
         return False
@@ -127,7 +141,8 @@ class Connection(asyncio.Protocol):
         self._headers = {}
         self._body = []
         self._size = self._head_size = 0
-        self._complete = self._too_large = False
+        self._too_large = False
+        self._partial = True
 
     def on_url(self, url: bytes) -> None:
         self._url += url
@@ -152,7 +167,9 @@ class Connection(asyncio.Protocol):
             self._body.append(body)
 
     def on_message_complete(self) -> None:
-        self._complete = True
+        # More may follow in the same data: a client that pipelines.
+        self._partial = False
+        self._arrived.append(self._message(keep_alive=self._parser.should_keep_alive()))
 
     # -- the responder's calls
 
@@ -209,24 +226,33 @@ class Connection(asyncio.Protocol):
 
     # -- inside
 
-    def _finished(self, _: object = None) -> None:
-        """The answer is written: take the next request, or close."""
-        self._task = None
-        if self._transport is None or self._sink is not None:
-            return
-        if not self._keep_alive:
-            self._transport.close()
-            return
-        self.state = State.WAITING
-        self.since = self._host.monotonic()
-        if self._backlog:
-            held, self._backlog = self._backlog, []
-            self._transport.resume_reading()
-            for index, data in enumerate(held):
-                self._feed(data)
-                if self.state is State.ANSWERING:
-                    self._backlog = held[index + 1 :] + self._backlog
+    def _message(self, *, keep_alive: bool) -> Message:
+        return Message(
+            self._parser.get_method().decode(),
+            self._url,
+            self._headers,
+            b"" if self._too_large else b"".join(self._body),
+            keep_alive and not self._too_large,
+            self._too_large,
+        )
+
+    def _go_on(self) -> None:
+        """Answer what has arrived, one after the other, until there is nothing, or one takes time."""
+        while self.is_open and self._sink is None:
+            if self._arrived:
+                if not self._answer(self._arrived.popleft()):
                     return
+                continue
+            state = State.READING if self._partial else State.WAITING
+            if state is not self.state:
+                self.state = state
+                self.since = self._host.monotonic()
+            if not self._backlog:
+                return
+            data = self._backlog.pop(0)
+            if not self._backlog:
+                self.resume_reading()
+            self._feed(data)
 
     def _hold(self, data: bytes) -> None:
         self._backlog.append(data)
@@ -241,56 +267,67 @@ class Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
+            self._parser = httptools.HttpRequestParser(self)
             rest = data[upgrade.args[0] :]
             if rest:
-                self._backlog.append(rest)
+                self._backlog.insert(0, rest)
         except httptools.HttpParserError as error:
             self._refuse(400, f"400 Bad Request: {error}")
             return
-        if self._complete:
-            self._answer()
-        elif self._too_large or (not self._body and self._head_size > MAX_HEAD):
+        if self._partial and (self._too_large or (not self._body and self._head_size > MAX_HEAD)):
             self._too_large = True
-            self._answer()
+            self._partial = False
+            self._arrived.append(self._message(keep_alive=False))
 
     def _refuse(self, code: int, text: str) -> None:
         self._keep_alive = False
         self.write(responder.plain_head(code, len(text)) + text.encode())
         self.close()
 
-    def _answer(self) -> None:
+    def _answer(self, message: Message) -> bool:
+        """Whether it is answered, and the connection can go on at once."""
         self.state = State.ANSWERING
-        parser = self._parser
-        self._keep_alive = parser.should_keep_alive() and not self._too_large
+        self._keep_alive = message.keep_alive
         try:
-            url = self._url.decode("ascii")
+            url = message.url.decode("ascii")
         except UnicodeDecodeError:
             self._refuse(400, "400 Bad Request: the URL is not ASCII")
-            return
+            return False
         path, _, query = url.partition("?")
         request = requests.Request(
-            method=parser.get_method().decode(),
+            method=message.method,
             path=path,
             raw_query=query,
-            headers=self._headers,
-            body=b"" if self._too_large else b"".join(self._body),
+            headers=message.headers,
+            body=message.body,
             peer=self._peer,
             certificate_user=self._certificate_user,
         )
-        if not self._keep_alive or parser.should_upgrade():
-            self._parser = httptools.HttpRequestParser(self)
         refusal = None
-        if self._too_large:
+        if message.too_large:
             refusal = errors.too_large(f"Request entity too large: limit is {MAX_BODY}")
         work = self._host.responder.respond(self, request, refusal)
         # Most answers need nothing to wait for: those are done without a task of their own.
         try:
             waiting_for = work.send(None)
         except StopIteration:
-            self._finished()
-            return
+            return self._answered()
         self._task = self._host.spawn(_continue(work, waiting_for))
         self._task.add_done_callback(self._finished)
+        return False
+
+    def _answered(self) -> bool:
+        """The answer is written: whether there may be another request, else close."""
+        if self._transport is None or self._sink is not None:
+            return False
+        if not self._keep_alive:
+            self._transport.close()
+        return self._keep_alive
+
+    def _finished(self, _: object) -> None:
+        self._task = None
+        if self._answered():
+            self._go_on()
 
 
 class _Resumed:
