@@ -108,7 +108,7 @@ class Generator:
         elif annotation.startswith("dict["):
             factory = "written_dict" if kept else "dict"
         elif annotation == "Quantity":
-            factory = "Quantity"
+            factory = "zero_quantity"
         elif annotation in SCALAR_DEFAULTS:
             if not kept:
                 default = SCALAR_DEFAULTS[annotation]
@@ -157,7 +157,7 @@ class Generator:
         blocks = [self.struct(name, module) for name in self.ordered(self.modules[module])]
         text = "\n\n".join(blocks)
         others = [other for other in sorted(self.modules) if other != module and f"{other}." in text]
-        base = [name for name in ("Int32", "Type", "written_dict", "written_list") if name in text]
+        base = [name for name in ("Int32", "Type", "written_dict", "written_list", "zero_quantity") if name in text]
         parts = ["from __future__ import annotations", ""]
         if "Any" in text:
             parts += ["from typing import Any", ""]

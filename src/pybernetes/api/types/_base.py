@@ -11,11 +11,18 @@ from typing import Annotated, Any
 
 import msgspec
 
+from pybernetes.api.quantity import Quantity
+
 Int32 = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
 
 
 class Type(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False, dict=False):
     """Base of all API types."""
+
+
+def zero_quantity() -> Quantity:
+    """Upstream writes quantities that are held by value even when they are zero."""
+    return Quantity("0")
 
 
 def written_list() -> list[Any]:

@@ -6,7 +6,7 @@ from msgspec import field
 
 from pybernetes.api.quantity import Quantity
 from pybernetes.api.types import meta_v1
-from pybernetes.api.types._base import Int32, Type, written_dict, written_list
+from pybernetes.api.types._base import Int32, Type, written_dict, written_list, zero_quantity
 
 
 class AWSElasticBlockStoreVolumeSource(Type):
@@ -1298,7 +1298,7 @@ class ResourceClaim(Type):
 
 class ResourceFieldSelector(Type):
     containerName: str = ""
-    divisor: Quantity = field(default_factory=Quantity)
+    divisor: Quantity = field(default_factory=zero_quantity)
     resource: str = field(default_factory=str)
 
 

@@ -8,7 +8,7 @@ from msgspec import field
 
 from pybernetes.api.quantity import Quantity
 from pybernetes.api.types import core_v1, meta_v1
-from pybernetes.api.types._base import Type, written_list
+from pybernetes.api.types._base import Type, written_list, zero_quantity
 
 
 class AllocatedDeviceStatus(Type):
@@ -68,7 +68,7 @@ class CapacityRequirements(Type):
 
 
 class Counter(Type):
-    value: Quantity = field(default_factory=Quantity)
+    value: Quantity = field(default_factory=zero_quantity)
 
 
 class CounterSet(Type):
@@ -100,7 +100,7 @@ class DeviceAttribute(Type):
 
 class DeviceCapacity(Type):
     requestPolicy: CapacityRequestPolicy | None = None
-    value: Quantity = field(default_factory=Quantity)
+    value: Quantity = field(default_factory=zero_quantity)
 
 
 class DeviceClaim(Type):
