@@ -64,13 +64,18 @@ def refusal(user: requests.User, attributes: requests.Attributes, reason: str = 
     return errors.forbidden(attributes.group, attributes.resource, attributes.name, why)
 
 
+def require(authorizer: Authorizer, user: requests.User, attributes: requests.Attributes) -> None:
+    """Raises StatusError 403 unless it is allowed."""
+    decision = authorizer.decide(user, attributes)
+    if not decision.allowed:
+        raise refusal(user, attributes, decision.reason)
+
+
 def authorize(authorizer: Authorizer, after: results.Handler) -> results.Handler:
     """The filter."""
 
     async def handle(request: requests.Request) -> results.Result:
-        decision = authorizer.decide(request.user, request.attributes)
-        if not decision.allowed:
-            raise refusal(request.user, request.attributes, decision.reason)
+        require(authorizer, request.user, request.attributes)
         return await after(request)
 
     return handle

@@ -117,10 +117,7 @@ def _pod(scope: scopes.Scope, request: requests.Request) -> core_v1.Pod:
 
 def _may_create(scope: scopes.Scope, request: requests.Request) -> None:
     """WebSockets begin with GET, so that the verb of the request says `get`; running things takes `create`."""
-    wanted = request.attributes._replace(verb="create")
-    decision = scope.authorizer.decide(request.user, wanted)
-    if not decision.allowed:
-        raise authorizers.refusal(request.user, wanted, decision.reason)
+    authorizers.require(scope.authorizer, request.user, request.attributes._replace(verb="create"))
 
 
 def _container(pod: core_v1.Pod, name: str) -> str:

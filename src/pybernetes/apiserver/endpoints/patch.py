@@ -9,6 +9,7 @@ from pybernetes.api import apply, codecs, errors, fields, times
 from pybernetes.api.patch import json_patch, merge, strategic
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver import results
+from pybernetes.apiserver.authz import authorizer as authorizers
 from pybernetes.apiserver.endpoints import bodies, create, metadata, update
 from pybernetes.apiserver.endpoints import scope as scopes
 from pybernetes.apiserver.storage import item as items
@@ -116,6 +117,7 @@ async def _apply(scope: scopes.Scope, request: requests.Request) -> results.Resu
             )
             resource = scope.kind.resource
             raise errors.conflict(resource.group, resource.name, attributes.name, why)
+        authorizers.require(scope.authorizer, request.user, attributes._replace(verb="create"))
         return await create.create_object(scope, request, applied(None), attributes.namespace, applied=True)
 
     def transform(item: items.Item) -> Any:

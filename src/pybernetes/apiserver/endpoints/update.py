@@ -9,6 +9,7 @@ from pybernetes.api import codecs, errors
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver import results
 from pybernetes.apiserver.admission import plugin
+from pybernetes.apiserver.authz import authorizer as authorizers
 from pybernetes.apiserver.endpoints import bodies, create, managed, metadata
 from pybernetes.apiserver.endpoints import scope as scopes
 from pybernetes.apiserver.resources import metadata as object_metadata
@@ -34,6 +35,7 @@ async def update(scope: scopes.Scope, request: requests.Request) -> results.Resu
     obj.metadata.name = attributes.name
     if scope.collection.get(attributes.namespace, attributes.name) is None:
         if scope.kind.create_on_update and not attributes.subresource and not obj.metadata.resourceVersion:
+            authorizers.require(scope.authorizer, request.user, attributes._replace(verb="create"))
             return await create.create_object(scope, request, obj, attributes.namespace)
         raise scope.not_found(attributes.name)
     return await write(scope, request, lambda _: codecs.copy(obj), attributes.subresource)
