@@ -7,23 +7,33 @@ import resource
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-from pybernetes.api import errors
+from pybernetes.api import errors, scheme
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver import results
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-class Metrics:
-    """`gauges` gives (name, labels text, value) of what is counted elsewhere."""
+UNKNOWN = ("", "", "", "")
 
-    def __init__(self, gauges: Callable[[], Iterable[tuple[str, str, float]]]) -> None:
+
+class Metrics:
+    """`gauges` gives (name, labels text, value) of what is counted elsewhere; `served` what is counted by its name.
+
+    Paths are the clients' to choose: counting each would let anybody fill the memory.
+    """
+
+    def __init__(
+        self, gauges: Callable[[], Iterable[tuple[str, str, float]]], served: Iterable[scheme.Resource] = ()
+    ) -> None:
         self._gauges = gauges
+        self._served = {(r.group, r.version, *_halves(r.name)) for r in served}
         self._requests: Counter[tuple[str, str, str, str, str, int]] = Counter()
 
     def count(self, request: requests.Request, code: int) -> None:
         at = request.attributes
-        self._requests[at.verb, at.group, at.version, at.resource, at.subresource, code] += 1
+        named = (at.group, at.version, at.resource, at.subresource)
+        self._requests[at.verb, *(named if named in self._served else UNKNOWN), code] += 1
 
     def document(self) -> results.Document:
         lines = [
@@ -48,6 +58,11 @@ class Metrics:
         lines.append("# TYPE process_resident_memory_bytes gauge")
         lines.append(f"process_resident_memory_bytes {_resident_bytes()}")
         return results.Document(("\n".join(lines) + "\n").encode(), CONTENT_TYPE)
+
+
+def _halves(name: str) -> tuple[str, str]:
+    resource, _, subresource = name.partition("/")
+    return resource, subresource
 
 
 def _resident_bytes() -> int:

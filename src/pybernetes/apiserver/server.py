@@ -92,12 +92,12 @@ class ApiServer:
             clock=clock,
             chance=chance,
         )
-        self._metrics = metrics.Metrics(self._gauges)
         self._health = health.Health(
             live={"ping": lambda: None, "etcd": self._store_problem},
             ready={"poststarthook/rbac/bootstrap-roles": self._bootstrap_problem},
         )
         served = self.registry.resources()
+        self._metrics = metrics.Metrics(self._gauges, served)
         self._discovery = discovery.Discovery(served, address=f"{settings.advertise[0]}:{settings.advertise[1]}")
         self._openapi = openapi.OpenApi(served)
         self._route = self._router(roles)
