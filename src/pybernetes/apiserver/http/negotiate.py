@@ -30,6 +30,11 @@ class Form(NamedTuple):
 PLAIN = Form()
 
 
+def negotiates(path: str) -> bool:
+    """Whether objects are answered there: discovery, health, metrics and logs have the form that they have."""
+    return path.startswith(("/api/", "/apis/")) and not path.endswith("/log")
+
+
 @functools.lru_cache(maxsize=512)
 def form(accept: str) -> Form:
     """The best form the client accepts. Raises StatusError 406."""

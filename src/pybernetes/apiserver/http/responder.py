@@ -70,7 +70,7 @@ class Responder:
             if refusal is not None:
                 raise refusal
             accept = request.headers.get("accept")
-            if accept is not None:
+            if accept is not None and negotiate.negotiates(request.path):
                 form = negotiate.form(accept)
             result = await self._handler(request)
             await self._write(connection, request, result, form)
