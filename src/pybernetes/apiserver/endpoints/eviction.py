@@ -8,7 +8,7 @@ from pybernetes.api import errors, selectors, times
 from pybernetes.api.types import core_v1, meta_v1, policy_v1
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver import results
-from pybernetes.apiserver.endpoints import bodies, delete
+from pybernetes.apiserver.endpoints import bodies, delete, metadata
 from pybernetes.apiserver.endpoints import scope as scopes
 from pybernetes.apiserver.storage import collection as collections
 from pybernetes.apiserver.storage import selection
@@ -30,8 +30,15 @@ class Evictions:
         if eviction.metadata.name and eviction.metadata.name != name:
             raise errors.bad_request("name in URL does not match name in Eviction object")
         options = eviction.deleteOptions or meta_v1.DeleteOptions()
+        asked = [request.query["dryRun"]] if request.query.get("dryRun") else []
+        if asked and options.dryRun and asked != options.dryRun:
+            raise errors.bad_request(
+                f"Non-matching dry-run options in request and content: {asked} and {options.dryRun}"
+            )
+        if options.dryRun:
+            request.query.setdefault("dryRun", options.dryRun[0])
         pod: core_v1.Pod = scope.find(namespace, name).decoded(core_v1.Pod)
-        if not options.dryRun and not _may_go_at_once(pod):
+        if not metadata.is_dry_run(request) and not _may_go_at_once(pod):
             await self._take_disruption(scope, pod)
         await delete.delete_item(scope, request, namespace, name, options)
         return results.Made(meta_v1.Status(status="Success", code=201), 201)

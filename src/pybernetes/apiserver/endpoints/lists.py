@@ -17,7 +17,7 @@ async def list_(scope: scopes.Scope, request: requests.Request) -> results.Resul
     """All that is selected, or `limit` of it with a token for the rest, as of one revision."""
     query = request.query
     chosen = selection(scope, request)
-    limit = _number(query.get("limit", ""))
+    limit = number("limit", query.get("limit", ""))
     prefix = scope.collection.prefix
     token = None
     if query.get("continue"):
@@ -107,13 +107,13 @@ def _fields(scope: scopes.Scope, text: str) -> str:
     return str(parsed)
 
 
-def _number(text: str) -> int:
+def number(option: str, text: str) -> int:
+    """A parameter that counts something; "" is 0. Raises StatusError."""
     if not text:
         return 0
-    try:
-        value = int(text)
-    except ValueError:
-        raise errors.bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
+    if not text.isascii() or not text.removeprefix("-").isdigit() or len(text) > 19:
+        raise errors.bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax')
+    value = int(text)
     if value < 0:
-        raise errors.bad_request(f"limit: Invalid value: {value}: must be greater than or equal to 0")
+        raise errors.bad_request(f"{option}: Invalid value: {value}: must be greater than or equal to 0")
     return value

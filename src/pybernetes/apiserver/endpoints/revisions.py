@@ -43,6 +43,9 @@ def parse(text: str) -> int:
         detail = f'strconv.ParseUint: parsing "{text}": invalid syntax'
         problem = fields.invalid(fields.Path("resourceVersion"), text, detail)
         raise errors.bad_request(str(problem))
+    if len(text) > 20 or int(text) >= 1 << 64:
+        detail = f'strconv.ParseUint: parsing "{text}": value out of range'
+        raise errors.bad_request(str(fields.invalid(fields.Path("resourceVersion"), text, detail)))
     return int(text)
 
 

@@ -38,6 +38,7 @@ VERBS: dict[str, Endpoint] = {
     "delete": delete.delete,
     "deletecollection": delete.delete_collection,
 }
+NAMED = ("update", "patch")
 STATUS: dict[str, Endpoint] = {"get": get.get, "update": update.update, "patch": patch.patch}
 SCALE: dict[str, Endpoint] = {"get": scale.get, "update": scale.put, "patch": scale.patch_}
 
@@ -83,7 +84,9 @@ class Router:
         if resource.namespaced and not at.namespace and at.verb not in ("list", "watch") and not self._is_open(scope):
             raise errors.path_not_found() if at.name else errors.method_not_allowed()
         endpoint = self._endpoints(scope, at.subresource).get(at.verb)
-        if endpoint is None:
+        # Objects are created in a collection, and changed by name.
+        misplaced = bool(at.name) if at.verb == "create" and not at.subresource else at.verb in NAMED and not at.name
+        if endpoint is None or misplaced:
             raise errors.method_not_allowed()
         return await endpoint(scope, request)
 

@@ -29,8 +29,8 @@ async def watch(scope: scopes.Scope, request: requests.Request) -> results.Resul
         raise errors.invalid_list_options("sendInitialEvents", "allowWatchBookmarks")
     wanted = revisions.check_not_ahead(text, collection.revision)
     synthetic = initial if initial is not None else wanted == 0
-    timeout = float(query.get("timeoutSeconds") or 0) if query.get("timeoutSeconds", "0").isdigit() else 0.0
-    if timeout <= 0:
+    timeout = float(lists.number("timeoutSeconds", query.get("timeoutSeconds", "")))
+    if not timeout:
         timeout = scope.chance.jitter(MIN_TIMEOUT, 1.0)
 
     async def join(encode: Any, receiver: watchers.Receiver) -> Callable[[], None]:
