@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pybernetes.api import errors
+from pybernetes.api import errors, selectors
 from pybernetes.apiserver import metrics as metrics_
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver import results
@@ -37,9 +37,23 @@ def attributed(after: results.Handler) -> results.Handler:
     async def handle(request: requests.Request) -> results.Result:
         watching = bool(request.raw_query) and request.flag("watch")
         request.attributes = requests.parse(request.method, request.path, watching)
+        if request.attributes.verb in ("list", "watch") and "fieldSelector" in request.raw_query:
+            request.attributes = _named_by_field(request)
         return await after(request)
 
     return handle
+
+
+def _named_by_field(request: requests.Request) -> requests.Attributes:
+    """Who may read one object by its name may list and watch it by its name."""
+    attributes = request.attributes
+    try:
+        terms = selectors.parse_fields(request.query.get("fieldSelector", "")).terms
+    except selectors.SelectorError:
+        # The endpoint says what is wrong with it.
+        return attributes
+    names = {term.value for term in terms if term.field == "metadata.name" and term.equal}
+    return attributes._replace(name=names.pop()) if len(names) == 1 and not attributes.name else attributes
 
 
 def store_errors(after: results.Handler) -> results.Handler:

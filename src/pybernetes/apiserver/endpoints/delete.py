@@ -27,6 +27,12 @@ ANSWERED_WITH_OBJECT = {
     "serviceaccounts",
     "services",
 }
+# Their dependents are kept unless the client says otherwise, as they were before there was a garbage collector.
+ORPHANING = ("jobs.batch", "replicationcontrollers")
+JOB_WARNING = (
+    "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or "
+    "set propagationPolicy=Orphan to suppress this warning"
+)
 
 
 async def delete(scope: scopes.Scope, request: requests.Request) -> results.Result:
@@ -141,6 +147,9 @@ async def _delete_once(
     dry_run = metadata.is_dry_run(request)
     obj = item.fresh(kind.resource.type)
     _check_preconditions(scope, obj, name, options.preconditions)
+    silent = options.propagationPolicy is None and options.orphanDependents is None
+    if silent and kind.resource.group_resource == "jobs.batch":
+        request.warnings.append(JOB_WARNING)
     attributes = plugin.Attributes(
         operation=plugin.DELETE,
         kind=kind,
@@ -155,7 +164,7 @@ async def _delete_once(
     before = codecs.encode(obj)
     meta = obj.metadata
     grace = _grace(scope, obj, options)
-    meta.finalizers = _finalizers(meta.finalizers, options)
+    meta.finalizers = _finalizers(meta.finalizers, options, orphaning=kind.resource.group_resource in ORPHANING)
     held = bool(meta.finalizers) or (kind.resource.group_resource == "namespaces" and bool(obj.spec.finalizers))
     if not held and grace == 0:
         if dry_run:
@@ -200,13 +209,16 @@ def _grace(scope: scopes.Scope, obj: Any, options: meta_v1.DeleteOptions) -> int
     return 30 if seconds is None else int(seconds)
 
 
-def _finalizers(current: list[str], options: meta_v1.DeleteOptions) -> list[str]:
+def _finalizers(current: list[str], options: meta_v1.DeleteOptions, *, orphaning: bool) -> list[str]:
     """The propagation policy, as finalizers that the garbage collector acts on."""
     policy = options.propagationPolicy
     if options.orphanDependents is not None:
         policy = "Orphan" if options.orphanDependents else "Background"
     if policy is None:
-        return current
+        # What an earlier request has settled, stays.
+        if not orphaning or FOREGROUND in current or ORPHAN in current:
+            return current
+        policy = "Orphan"
     kept = [name for name in current if name not in (FOREGROUND, ORPHAN)]
     return kept + {"Foreground": [FOREGROUND], "Orphan": [ORPHAN]}.get(policy, [])
 

@@ -86,8 +86,8 @@ def selection(scope: scopes.Scope, request: requests.Request) -> selections.Sele
             raise errors.bad_request(f"unable to parse requirement: {error}") from None
     if by_fields:
         by_fields = _fields(scope, by_fields)
-    if attributes.name:
-        by_name = f"metadata.name={selectors.escape(attributes.name)}"
+    by_name = f"metadata.name={selectors.escape(attributes.name)}"
+    if attributes.name and by_name not in by_fields.split(","):
         by_fields = f"{by_fields},{by_name}" if by_fields else by_name
     return selections.Selection(namespace, labels, by_fields)
 
