@@ -167,13 +167,13 @@ class FakeServer:
             await self.clock.advance(1.0)
         await closing
 
-    async def wire(self) -> Wire:
-        """A connection to the server."""
+    async def wire(self, *, limit: int = 1 << 26) -> Wire:
+        """A connection to the server; `limit` is how many bytes are read before anybody asks for them."""
         if not self.port:
             sock = socket.create_server(("127.0.0.1", 0))
             self.port = sock.getsockname()[1]
             await self.api.listen(sock, None)
-        wire = Wire(*await asyncio.open_connection("127.0.0.1", self.port, limit=1 << 26))
+        wire = Wire(*await asyncio.open_connection("127.0.0.1", self.port, limit=limit))
         self._wires.append(wire)
         return wire
 
