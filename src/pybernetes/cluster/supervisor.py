@@ -7,13 +7,14 @@ so that a cluster is up exactly as long as that lock is held, whatever the file 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import logging
 import os
 import pathlib
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import IO
 
 from pybernetes.cluster import layout, progress
@@ -23,6 +24,7 @@ from pybernetes.kits import clock as clocks
 log = logging.getLogger(__name__)
 
 STOP_SECONDS = 30.0
+MACHINE_LOCK = pathlib.Path("/run/pybernetes.lock")
 STEADY_SECONDS = 60.0
 
 
@@ -34,22 +36,50 @@ class AlreadyUp(Exception):
         self.pid = pid
 
 
+class MachineTaken(Exception):
+    """Another cluster runs containers here: both would use the same bridge, rules and addresses."""
+
+    def __init__(self, data: str) -> None:
+        super().__init__(
+            f"Another cluster runs containers on this machine (data directory {data}).\n"
+            f"Stop it with `pybernetes down --data-dir {data}`, or use `--runtime simulated` for this one."
+        )
+
+
 def lock(paths: layout.Layout) -> IO[str]:
     """Take the pid file. Raises AlreadyUp."""
     paths.data.mkdir(parents=True, exist_ok=True)
-    file = open(paths.pid_file, "a+", encoding="ascii")  # noqa: SIM115 - held as long as the process lives
+    held, holder = _hold(paths.pid_file, str(os.getpid()))
+    if held is None:
+        raise AlreadyUp(int(holder or 0))
+    return held
+
+
+def lock_machine(paths: layout.Layout, options: layout.Options) -> IO[str] | None:
+    """Take the machine, if this cluster runs containers on it. Raises MachineTaken."""
+    if options.runtime != "containerd":
+        return None
+    held, holder = _hold(MACHINE_LOCK, str(paths.data))
+    if held is None:
+        raise MachineTaken(holder)
+    return held
+
+
+def _hold(path: pathlib.Path, text: str) -> tuple[IO[str] | None, str]:
+    """The locked file with that text in it; or None, and what its holder has written."""
+    file = open(path, "a+", encoding="utf-8")  # noqa: SIM115 - held as long as the process lives
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         file.seek(0)
-        pid = int(file.read().strip() or 0)
+        holder = file.read().strip()
         file.close()
-        raise AlreadyUp(pid) from None
+        return None, holder
     file.seek(0)
     file.truncate()
-    file.write(f"{os.getpid()}\n")
+    file.write(text + "\n")
     file.flush()
-    return file
+    return file, text
 
 
 def running_pid(paths: layout.Layout) -> int:
@@ -61,6 +91,18 @@ def running_pid(paths: layout.Layout) -> int:
     except AlreadyUp as up:
         return up.pid
     return 0
+
+
+@contextlib.contextmanager
+def held(paths: layout.Layout, options: layout.Options) -> Iterator[None]:
+    """Both locks, for as long as the body runs. Raises AlreadyUp, MachineTaken."""
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(lock(paths))
+        stack.callback(paths.pid_file.unlink, missing_ok=True)
+        machine = lock_machine(paths, options)
+        if machine is not None:
+            stack.enter_context(machine)
+        yield
 
 
 class Supervisor:

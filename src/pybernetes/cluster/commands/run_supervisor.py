@@ -22,7 +22,6 @@ def run(arguments: argparse.Namespace) -> int:
     paths = layout.Layout(arguments.data_dir)
     logging.basicConfig(level=logging.INFO, format=logs.FORMAT)
     options = layout.Options.read(paths.options)
-    held = supervisor.lock(paths)
     listener = os.fdopen(arguments.progress, "w")
 
     def tell(step: progress.Step) -> None:
@@ -30,8 +29,5 @@ def run(arguments: argparse.Namespace) -> int:
         if step.step == "ready" and not listener.closed:
             listener.close()
 
-    try:
+    with supervisor.held(paths, options):
         return asyncio.run(supervisor.Supervisor(paths, options, clock=clocks.SystemClock(), tell=tell).run())
-    finally:
-        held.close()
-        paths.pid_file.unlink(missing_ok=True)

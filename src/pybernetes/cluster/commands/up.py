@@ -80,6 +80,13 @@ def run(arguments: argparse.Namespace) -> int:
     if problem:
         print(problem, file=sys.stderr)
         return 1
+    try:
+        machine_lock = supervisor.lock_machine(paths, options)
+    except supervisor.MachineTaken as taken:
+        print(taken, file=sys.stderr)
+        return 1
+    if machine_lock is not None:
+        machine_lock.close()
     sweep.end_leftovers(paths)
     _prepare(paths, options)
     if arguments.foreground:
@@ -142,7 +149,6 @@ def _supervise(paths: layout.Layout, options: layout.Options, out: IO[str]) -> i
 
     clock = clocks.SystemClock()
     started = clock.monotonic()
-    held = supervisor.lock(paths)
 
     def tell(step: progress.Step) -> None:
         if step.step == "ready":
@@ -150,11 +156,8 @@ def _supervise(paths: layout.Layout, options: layout.Options, out: IO[str]) -> i
         else:
             _show(step, clock.monotonic() - started, out)
 
-    try:
+    with supervisor.held(paths, options):
         return asyncio.run(supervisor.Supervisor(paths, options, clock=clock, tell=tell).run())
-    finally:
-        held.close()
-        paths.pid_file.unlink(missing_ok=True)
 
 
 def _in_background(paths: layout.Layout, options: layout.Options) -> int:
