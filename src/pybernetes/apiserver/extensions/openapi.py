@@ -1,4 +1,4 @@
-"""/openapi/v3: schemas of the served kinds and the parameters of their paths, made from the types when asked for."""
+"""/openapi/v3 (and the frame of v2): schemas of the served kinds and their paths, made from the types when asked."""
 
 from __future__ import annotations
 
@@ -24,6 +24,10 @@ QUERY = {
 }
 METHODS = {"get": "get", "list": "get", "create": "post", "update": "put", "patch": "patch", "delete": "delete"}
 ON_COLLECTION = ("list", "create", "deletecollection")
+# kubectl asks for version 2, in its own protobuf form, before it applies a `List`. A kind that the document does not
+# define is left to the server's field validation, which knows better; so it says no more than which API this is.
+TITLE, VERSION = b"Kubernetes", b"v1.36.2"
+PROTOBUF_V2 = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 
 
 class OpenApi:
@@ -38,6 +42,8 @@ class OpenApi:
 
     def answer(self, request: requests.Request) -> results.Document | None:
         """The document for a path, None if the path is not one of OpenAPI."""
+        if request.path == "/openapi/v2":
+            return _version_2(request.headers.get("accept", ""))
         if request.path == "/openapi/v3":
             return results.Document(self._index())
         if request.path.startswith("/openapi/v3/"):
@@ -71,6 +77,19 @@ class OpenApi:
             }
             found = self._documents[path] = msgspec.json.encode(document)
         return found
+
+
+def _version_2(accept: str) -> results.Document:
+    if "proto-openapi.spec.v2" in accept:
+        info = _delimited(1, TITLE) + _delimited(2, VERSION)
+        return results.Document(_delimited(1, b"2.0") + _delimited(2, info) + _delimited(8, b""), PROTOBUF_V2)
+    info_tree = {"title": TITLE.decode(), "version": VERSION.decode()}
+    return results.Document(msgspec.json.encode({"swagger": "2.0", "info": info_tree, "paths": {}}))
+
+
+def _delimited(field: int, value: bytes) -> bytes:
+    """A protobuf field of fewer than 128 bytes."""
+    return bytes((field << 3 | 2, len(value))) + value
 
 
 def _gvk(resource: scheme.Resource) -> dict[str, str]:
