@@ -15,7 +15,7 @@ from pybernetes.kits.clock import SystemClock
 from pybernetes.network import cni
 from pybernetes.runtime import protocol
 from pybernetes.runtime.cri import CRI
-from tests.fakes import busybox
+from tests.images import busybox
 
 pytestmark = [
     pytest.mark.containers,

@@ -1,0 +1,1 @@
+"""Images made here, because nothing can be pulled where the tests run."""
