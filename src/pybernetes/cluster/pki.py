@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -33,7 +34,8 @@ class Pair(NamedTuple):
 
 
 class Pki:
-    """The files under `folder`; each is made when first asked for, and renewed when it is about to expire."""
+    """The files under `folder`; each is made when first asked for, and made anew when it is about to expire, or is
+    for somebody else or by another authority than is wanted."""
 
     def __init__(self, folder: pathlib.Path, clock: clocks.Clock) -> None:
         self._folder = folder
@@ -90,18 +92,18 @@ class Pki:
     ) -> Pair:
         pair = Pair(self._folder / f"{name}.crt", self._folder / f"{name}.key")
         hosts = list(hosts)
-        if pair.certificate.exists() and pair.key.exists() and self._is_good(pair.certificate, hosts):
-            return pair
+        attributes = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups]
+        subject = x509.Name([*attributes, x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
         authority = self._authority()
         issuer = x509.load_pem_x509_certificate(authority.certificate.read_bytes())
+        if pair.certificate.exists() and pair.key.exists() and self._is_good(pair.certificate, subject, hosts, issuer):
+            return pair
         issuer_key = serialization.load_pem_private_key(authority.key.read_bytes(), None)
         if not isinstance(issuer_key, ec.EllipticCurvePrivateKey):
             raise ValueError(f"{authority.key} holds no elliptic key; remove the folder to have all made anew")
         key = ec.generate_private_key(ec.SECP256R1())
-        subject = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups]
-        subject.append(x509.NameAttribute(NameOID.COMMON_NAME, common_name))
         builder = (
-            self._builder(x509.Name(subject), issuer.subject, key.public_key(), LEAF_YEARS)
+            self._builder(subject, issuer.subject, key.public_key(), LEAF_YEARS)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_key_usage(authority=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
@@ -128,8 +130,14 @@ class Pki:
             .not_valid_after(now + datetime.timedelta(days=365 * years))
         )
 
-    def _is_good(self, path: pathlib.Path, hosts: list[str]) -> bool:
+    def _is_good(self, path: pathlib.Path, subject: x509.Name, hosts: list[str], issuer: x509.Certificate) -> bool:
         certificate = x509.load_pem_x509_certificate(path.read_bytes())
+        try:
+            certificate.verify_directly_issued_by(issuer)
+        except (ValueError, TypeError, InvalidSignature):
+            return False
+        if certificate.subject != subject:
+            return False
         if certificate.not_valid_after_utc - self._now() < datetime.timedelta(days=RENEW_DAYS):
             return False
         if not hosts:
