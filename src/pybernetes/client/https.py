@@ -60,7 +60,7 @@ class HttpsTransport:
         body, _ = await self._exchange(call, PARTIAL_LIST if call.resource.partial else transports.JSON)
         kind = call.resource.type
         page: _TypedList = codecs.decode(_list_type(kind), body)
-        return transports.Listing(page.items, page.metadata.resourceVersion, page.metadata.continue_)
+        return transports.Listing(page.items or [], page.metadata.resourceVersion, page.metadata.continue_)
 
     @asynccontextmanager
     async def watch(self, call: transports.Call) -> AsyncIterator[_Stream]:
@@ -149,7 +149,7 @@ class _Stream:
 
 class _TypedList(Protocol):
     metadata: meta_v1.ListMeta
-    items: list[Any]
+    items: list[Any] | None
 
 
 _LIST_TYPES: dict[Any, Any] = {}

@@ -44,6 +44,8 @@ def build(
 
 def write(path: pathlib.Path, config: dict[str, Any]) -> None:
     """Replace the file at once, readable by its owner alone."""
+    # A link to the file stays one.
+    path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
     try:
@@ -61,7 +63,7 @@ def read(path: pathlib.Path) -> dict[str, Any]:
         return {"apiVersion": "v1", "kind": "Config", "clusters": [], "users": [], "contexts": []}
     try:
         config = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise KubeconfigError(f"{path} is not YAML: {error}") from error
     if config is None:
         return {"apiVersion": "v1", "kind": "Config", "clusters": [], "users": [], "contexts": []}
@@ -94,10 +96,17 @@ def without(config: dict[str, Any], removed: dict[str, Any]) -> dict[str, Any]:
 
 def client(path: pathlib.Path, *, user_agent: str = "pybernetes") -> clients.Client:
     """A client for the file's current context. Raises KubeconfigError."""
+    config = read(path)
+    try:
+        return _client(config, path, user_agent)
+    except (KeyError, TypeError, AttributeError, ValueError, ssl.SSLError) as error:
+        raise KubeconfigError(f"{path} cannot be used: {type(error).__name__} {error}") from error
+
+
+def _client(config: dict[str, Any], path: pathlib.Path, user_agent: str) -> clients.Client:
     # aiohttp is large, and whoever only writes kubeconfigs does not need it.
     from pybernetes.client import https
 
-    config = read(path)
     context = _named(config, "contexts", config.get("current-context", ""), path)["context"]
     cluster = _named(config, "clusters", context["cluster"], path)["cluster"]
     user = _named(config, "users", context["user"], path)["user"]

@@ -73,7 +73,7 @@ def _forget_context(paths: layout.Layout) -> None:
         return
     try:
         theirs = kubeconfig.read(target)
-        if any(entry in theirs.get("clusters", []) for entry in ours["clusters"]):
+        if any(entry in (theirs.get("clusters") or []) for entry in ours["clusters"]):
             kubeconfig.write(target, kubeconfig.without(theirs, ours))
     except (kubeconfig.KubeconfigError, OSError) as error:
         print(f"The context was not removed from your kubeconfig: {error}", file=sys.stderr)
