@@ -34,7 +34,6 @@ class Settings:
     legacy_tokens: bool = False
     cluster_cidr: str = ""
     node_cidr_mask_size: int = 24
-    node_monitor_period: float = 5.0
     node_monitor_grace_period: float = 50.0
     node_startup_grace_period: float = 60.0
     terminated_pod_threshold: int = 12500

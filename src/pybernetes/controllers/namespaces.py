@@ -20,7 +20,9 @@ NAME = "namespace-controller"
 FINALIZER = "kubernetes"
 # How long what has finalizers is expected to take, in seconds.
 ESTIMATE = 15.0
-FIRST_LOOK = 0.25
+FIRST_LOOK, DOUBLINGS = 0.25, 8
+# Between tries where the server fails us, in seconds.
+LONGEST_WAIT = 60.0
 PODS = scheme.by_type(core_v1.Pod)
 
 DISCOVERY = "NamespaceDeletionDiscoveryFailure"
@@ -59,7 +61,7 @@ class Left:
 
     @property
     def done(self) -> bool:
-        return not self.objects and not self.failures
+        return not self.objects and not self.failures and not self.undiscovered
 
 
 def status(namespace: core_v1.Namespace, left: Left, now: float) -> core_v1.NamespaceStatus:
@@ -129,8 +131,9 @@ class Namespaces:
         if fresh.conditions != namespace.status.conditions:
             await self._write(namespace, fresh)
         # Most things go within a moment; only then is it worth waiting as long as they may take.
-        self._passes[key] += 1
-        return min(FIRST_LOOK * 2.0 ** self._passes[key], left.seconds / 2 + 1.0)
+        self._passes[key] = min(self._passes[key] + 1, DOUBLINGS)
+        longest = left.seconds / 2 + 1.0 if left.objects else LONGEST_WAIT
+        return min(FIRST_LOOK * 2.0 ** self._passes[key], longest)
 
     async def _terminating(self, namespace: core_v1.Namespace) -> core_v1.Namespace:
         if namespace.status.phase == "Terminating":

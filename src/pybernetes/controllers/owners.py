@@ -57,11 +57,14 @@ def candidates(informer: Informer[T], owner: Any) -> list[T]:
     return owned + informer.cache.index(INDEX, f"orphans/{owner.metadata.namespace}")
 
 
-async def claim(client: Client, owner: Any, selector: selectors.LabelSelector, objects: Iterable[T]) -> list[T]:
+async def claim(
+    client: Client, owner: Any, selector: selectors.LabelSelector, objects: Iterable[T], *, finalizer: str = ""
+) -> list[T]:
     """Those of the objects that belong to the owner: its own that still match, and orphans that it adopts.
 
     Its own that match no longer are released. Adoption is preceded, once, by a live look at the owner, because an
-    owner that is going, or a new one of the same name, must not adopt. Raises StatusError.
+    owner that is going, or a new one of the same name, must not adopt. What is adopted gets the finalizer, what is
+    released loses it. Raises StatusError.
     """
     claimed: list[T] = []
     checked = False
@@ -75,14 +78,14 @@ async def claim(client: Client, owner: Any, selector: selectors.LabelSelector, o
             if matches:
                 claimed.append(obj)
             elif owner.metadata.deletionTimestamp is None:
-                await _release(client, obj, owner)
+                await _release(client, obj, owner, finalizer)
             continue
         if not matches or owner.metadata.deletionTimestamp is not None or meta.deletionTimestamp is not None:
             continue
         if not checked:
             await _check_alive(client, owner)
             checked = True
-        adopted = await _adopt(client, obj, owner)
+        adopted = await _adopt(client, obj, owner, finalizer)
         if adopted is not None:
             claimed.append(adopted)
     return claimed
@@ -95,23 +98,30 @@ async def _check_alive(client: Client, owner: Any) -> None:
         raise errors.conflict(resource.group, resource.name, owner.metadata.name, "it is gone, or going")
 
 
-async def _adopt(client: Client, obj: T, owner: Any) -> T | None:
-    references = [*obj.metadata.ownerReferences, reference_to(owner)]  # type: ignore[attr-defined]
-    adopted: T | None = await _set_owners(client, obj, references)
+async def _adopt(client: Client, obj: T, owner: Any, finalizer: str) -> T | None:
+    meta = obj.metadata  # type: ignore[attr-defined]
+    missing = [finalizer] if finalizer and finalizer not in meta.finalizers else []
+    adopted: T | None = await _set_owners(
+        client, obj, [*meta.ownerReferences, reference_to(owner)], [*meta.finalizers, *missing]
+    )
     return adopted
 
 
-async def _release(client: Client, obj: Any, owner: Any) -> None:
-    await _set_owners(client, obj, [r for r in obj.metadata.ownerReferences if r.uid != owner.metadata.uid])
-
-
-async def _set_owners(client: Client, obj: Any, references: list[meta_v1.OwnerReference]) -> Any:
+async def _release(client: Client, obj: Any, owner: Any, finalizer: str) -> None:
     meta = obj.metadata
-    wanted = {
+    references = [reference for reference in meta.ownerReferences if reference.uid != owner.metadata.uid]
+    await _set_owners(client, obj, references, [known for known in meta.finalizers if known != finalizer])
+
+
+async def _set_owners(client: Client, obj: Any, references: list[meta_v1.OwnerReference], finalizers: list[str]) -> Any:
+    meta = obj.metadata
+    wanted: dict[str, Any] = {
         "uid": meta.uid,
         "resourceVersion": meta.resourceVersion,
         "ownerReferences": [codecs.to_tree(reference) for reference in references],
     }
+    if finalizers != meta.finalizers:
+        wanted["finalizers"] = finalizers
     try:
         return await client.patch(
             obj.__class__, meta.name, meta.namespace, {"metadata": wanted}, kind=transport.MERGE_PATCH

@@ -26,7 +26,7 @@ class RootCA:
         self._bundle = context.settings.ca.decode()
         self._queue = context.queue(NAME)
         self._namespaces = context.informers.of(core_v1.Namespace)
-        self._maps = context.informers.of(core_v1.ConfigMap)
+        self._maps = context.informers.of(core_v1.ConfigMap, fields=f"metadata.name={CONFIG_MAP}")
         self._namespaces.on_change(self._namespace_changed)
         self._maps.on_change(self._map_changed)
 
@@ -40,7 +40,7 @@ class RootCA:
 
     def _map_changed(self, old: core_v1.ConfigMap | None, new: core_v1.ConfigMap | None) -> None:
         changed = new or old
-        if old is not None and changed is not None and changed.metadata.name == CONFIG_MAP:
+        if old is not None and changed is not None:
             self._queue.add(changed.metadata.namespace, "its kube-root-ca.crt was changed")
 
     async def reconcile(self, key: str) -> None:

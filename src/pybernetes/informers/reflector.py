@@ -158,7 +158,7 @@ class Reflector:
         async with self._clock.timeout(seconds + OVERTIME), opened as stream:
             if streaming:
                 if not await self._stream_initial(stream):
-                    return Outcome.FAILED
+                    raise ConnectionError("the watch ended before it had brought what exists")
                 self.stage = Stage.WATCH
             while events := await stream.next():
                 for event in events:

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 NO_NODES = "no nodes available to schedule pods"
 NOT_HELPFUL = "Preemption is not helpful for scheduling"
 NO_VICTIMS = "No preemption victims found for incoming pod"
-NEVER = "preemption: not eligible due to preemptionPolicy=Never."
+# Claims on devices are not given away yet, so there are never any to take back.
+NO_CLAIMS = "no new claims to deallocate"
+NEVER = f"{NO_CLAIMS}, preemption: not eligible due to preemptionPolicy=Never."
 # What an event's text may hold.
 EVENT_LIMIT = 1024
 
@@ -28,7 +30,7 @@ def preemption(nodes: int, resolvable: int) -> str:
         reasons[NOT_HELPFUL] = nodes - resolvable
     if resolvable:
         reasons[NO_VICTIMS] = resolvable
-    return f"preemption: {fit_error(nodes, reasons)}"
+    return f"{NO_CLAIMS}, preemption: {fit_error(nodes, reasons)}"
 
 
 def for_event(message: str) -> str:

@@ -20,6 +20,8 @@ from pybernetes.kits.clock import Clock, Timer
 
 FIRST_BACKOFF = 1.0
 LAST_BACKOFF = 10.0
+# So many doublings are past the last back-off; a pod that nothing fits is tried for ever.
+DOUBLINGS = 4
 UNSCHEDULABLE_SECONDS = 300.0
 FLUSH_SECONDS = 30.0
 
@@ -48,7 +50,7 @@ class Pending:
 
     @property
     def backoff(self) -> float:
-        return min(FIRST_BACKOFF * 2.0 ** max(self.attempts - 1, 0), LAST_BACKOFF)
+        return min(FIRST_BACKOFF * 2.0 ** min(max(self.attempts - 1, 0), DOUBLINGS), LAST_BACKOFF)
 
     def helped_by(self, change: Change) -> bool:
         if not self.rejected_by:

@@ -87,3 +87,34 @@ async def test_a_new_template_rolls_from_node_to_node() -> None:
         assert sorted(one.revision for one in revisions) == [1, 2]
         status = cluster.api.find(apps_v1.DaemonSet, "agent", "default").status
         assert status.updatedNumberScheduled == 3
+
+
+async def test_a_pod_that_keeps_failing_is_replaced_ever_more_slowly() -> None:
+    async with FakeCluster(only="daemonset-controller") as cluster:
+        cluster.api.seed(node("n1"))
+        await cluster.client.create(daemon_set())
+        await cluster.settled()
+        replaced = []
+        for _ in range(4):
+            [pod] = cluster.api.all(core_v1.Pod)
+            cluster.finish_pod(pod, "Failed")
+            await cluster.settled()
+            start = cluster.clock.monotonic()
+            while cluster.api.all(core_v1.Pod)[0].metadata.uid == pod.metadata.uid:
+                await cluster.clock.advance(0.5)
+                await cluster.settled()
+            replaced.append(cluster.clock.monotonic() - start)
+        assert replaced == [0.0, 1.0, 2.0, 4.0]
+        assert len(cluster.events("FailedDaemonPod")) == 4
+
+
+async def test_a_pod_that_lost_its_owner_is_adopted_again() -> None:
+    async with FakeCluster(only="daemonset-controller") as cluster:
+        cluster.api.seed(node("n1"))
+        await cluster.client.create(daemon_set())
+        await cluster.settled()
+        [pod] = cluster.api.all(core_v1.Pod)
+        cluster.api.change(pod, lambda copy: copy.metadata.ownerReferences.clear())
+        await cluster.settled()
+        [pod] = cluster.api.all(core_v1.Pod)
+        assert [reference.name for reference in pod.metadata.ownerReferences] == ["agent"]

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from pybernetes.api.types import batch_v1, core_v1, meta_v1
-from pybernetes.controllers.job import indexes
+from pybernetes.controllers.job import decide, indexes
 from tests.fakes.cluster import FakeCluster
 
 ONLY = "job-controller,ttl-after-finished-controller"
@@ -124,6 +124,38 @@ async def test_suspended_jobs_have_no_pods() -> None:
         await cluster.client.patch(batch_v1.Job, "pi", "default", {"spec": {"suspend": True}})
         await cluster.settled()
         assert not cluster.api.all(core_v1.Pod)
+
+
+async def test_adopts_matching_pods_and_releases_others() -> None:
+    async with FakeCluster(only=ONLY) as cluster:
+        await cluster.client.create(job())
+        await cluster.settled()
+        [pod] = running(cluster)
+        cluster.api.change(pod, lambda copy: copy.metadata.ownerReferences.clear())
+        await cluster.settled()
+        [pod] = running(cluster)
+        assert [reference.name for reference in pod.metadata.ownerReferences] == ["pi"]
+        cluster.api.change(pod, lambda copy: copy.metadata.labels.clear())
+        await cluster.settled()
+        released = cluster.api.find(core_v1.Pod, pod.metadata.name, "default")
+        assert (released.metadata.ownerReferences, released.metadata.finalizers) == ([], [])
+        assert len(running(cluster)) == 2
+
+
+async def test_pods_of_a_job_deleted_without_them_can_go() -> None:
+    async with FakeCluster(only=ONLY) as cluster:
+        await cluster.client.create(job())
+        await cluster.settled()
+        [pod] = running(cluster)
+        gone = state(cluster)
+        cluster.api.change(gone, lambda copy: setattr(copy.metadata, "deletionTimestamp", "2026-01-01T00:00:00Z"))
+        cluster.api.change(pod, lambda copy: copy.metadata.ownerReferences.clear())
+        await cluster.settled()
+        assert running(cluster)[0].metadata.finalizers == []
+
+
+def test_back_off_has_a_highest_value() -> None:
+    assert decide.Backoff(failures=5000, last=100.0).left(100.0) == 600.0
 
 
 async def test_finished_jobs_go_after_their_time() -> None:

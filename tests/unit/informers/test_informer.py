@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import AsyncIterator
+
 import pytest
 
 from pybernetes.api import errors
@@ -11,7 +14,7 @@ from pybernetes.informers import Informers
 from pybernetes.informers.reflector import Outcome, Stage, step
 from pybernetes.kits.chance import Chance
 from pybernetes.kits.clock import VirtualClock, settle
-from tests.fakes.api import FakeApi
+from tests.fakes.api import FakeApi, Stream
 
 
 def pod(name: str, node: str = "", **labels: str) -> core_v1.Pod:
@@ -160,3 +163,29 @@ def test_lifecycle() -> None:
     assert step(Stage.WATCH, Outcome.EXPIRED) is Stage.STREAM
     assert step(Stage.WATCH, Outcome.ENDED) is Stage.WATCH
     assert step(Stage.STREAM, Outcome.FAILED) is Stage.STREAM
+
+
+class Ending(FakeApi):
+    """Ends every watch before it has brought anything."""
+
+    opened = 0
+
+    @contextlib.asynccontextmanager
+    async def watch(self, call: Call) -> AsyncIterator[Stream]:
+        async with super().watch(call) as stream:
+            self.opened += 1
+            stream.events.clear()
+            stream.end()
+            yield stream
+
+
+async def test_a_server_that_ends_every_watch_at_once_is_asked_ever_more_seldom() -> None:
+    clock = VirtualClock()
+    api = Ending(clock=clock)
+    informers = Informers(api.client(), clock=clock, chance=Chance(1))
+    pods = informers.of(core_v1.Pod)
+    await informers.start()
+    await clock.advance(60)
+    assert 3 <= api.opened <= 10
+    assert not pods.synced
+    await informers.close()

@@ -63,14 +63,15 @@ def test_says_what_is_short_and_that_nothing_can_be_preempted() -> None:
     board.add(pod("800m"), "n1")
     assert board.message(pod("500m")) == (
         "0/1 nodes are available: 1 Insufficient cpu. "
-        "preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod."
+        "no new claims to deallocate, preemption: 0/1 nodes are available: "
+        "1 No preemption victims found for incoming pod."
     )
 
 
 def test_a_request_beyond_every_node_is_not_helped_by_preemption() -> None:
     assert Board(node(), node("n2")).message(pod("64", "64Gi")) == (
         "0/2 nodes are available: 2 Insufficient cpu, 2 Insufficient memory. "
-        "preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling."
+        "no new claims to deallocate, preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling."
     )
 
 
@@ -86,7 +87,8 @@ def test_each_node_gives_its_first_reason() -> None:
     message = board.message(pod(nodeSelector={"kubernetes.io/hostname": "n4"}))
     assert message.startswith(
         "0/4 nodes are available: 1 Too many pods, 1 node(s) didn't match Pod's node affinity/selector, "
-        "1 node(s) had untolerated taint(s), 1 node(s) were unschedulable. preemption: 0/4 nodes are available: "
+        "1 node(s) had untolerated taint(s), 1 node(s) were unschedulable. "
+        "no new claims to deallocate, preemption: 0/4 nodes are available: "
         "1 No preemption victims found for incoming pod, 3 Preemption is not helpful for scheduling."
     )
 

@@ -86,7 +86,8 @@ async def test_waits_for_room_and_takes_it(world: World) -> None:
     await settle(100)
     message = (
         "0/1 nodes are available: 1 Insufficient cpu. "
-        "preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod."
+        "no new claims to deallocate, preemption: 0/1 nodes are available: "
+        "1 No preemption victims found for incoming pod."
     )
     condition = world.api.find(core_v1.Pod, "b", "default").status.conditions[0]
     assert (condition.type, condition.status, condition.reason) == ("PodScheduled", "False", "Unschedulable")

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from pybernetes.api import codecs, selectors
 from pybernetes.api.types import apps_v1, core_v1, meta_v1
-from pybernetes.controllers import history, owners, pods
+from pybernetes.controllers import history, owned, owners, pods
 from pybernetes.controllers.context import Context
 from pybernetes.controllers.daemon import fit, planner
-from pybernetes.controllers.expectations import Expectations
 from pybernetes.informers import key_of, split_key
 from pybernetes.kits import backoff as backoffs
 
@@ -26,17 +23,20 @@ class DaemonSets:
         self._context, self._client = context, context.client
         self._recorder = context.recorder(NAME)
         self._queue = context.queue(NAME)
-        self._expected = Expectations(context.clock)
         # A daemon pod that keeps failing on a node is replaced ever more slowly.
-        self._failing: dict[str, tuple[backoffs.Backoff, float]] = {}
-        self._sets = context.informers.of(apps_v1.DaemonSet)
-        self._pods = context.informers.of(core_v1.Pod)
+        self._failing: dict[tuple[str, str], tuple[backoffs.Backoff, float]] = {}
+        self._owned = owned.OwnedPods(
+            context,
+            apps_v1.DaemonSet,
+            queue=self._queue,
+            recorder=self._recorder,
+            selector=lambda daemon_set: selectors.from_object(daemon_set.spec.selector),
+        )
+        self._expected, self._sets, self._pods = self._owned.expected, self._owned.owners, self._owned.pods
         self._nodes = context.informers.of(core_v1.Node)
         self._revisions = context.informers.of(apps_v1.ControllerRevision)
         self._history = history.History(context.client, self._revisions)
-        owners.index(self._pods)
         self._sets.on_change(self._set_changed)
-        self._pods.on_change(self._pod_changed)
         self._nodes.on_change(self._node_changed)
 
     async def run(self) -> None:
@@ -45,21 +45,10 @@ class DaemonSets:
 
     def _set_changed(self, old: apps_v1.DaemonSet | None, new: apps_v1.DaemonSet | None) -> None:
         key = key_of(new or old)
-        if new is None or (old is not None and old.metadata.uid != new.metadata.uid):
+        if old is not None and (new is None or old.metadata.uid != new.metadata.uid):
             self._expected.forget(key)
+            self._failing = {place: when for place, when in self._failing.items() if place[0] != old.metadata.uid}
         self._queue.add(key, "DaemonSet changed")
-
-    def _pod_changed(self, old: core_v1.Pod | None, new: core_v1.Pod | None) -> None:
-        pod = new or old
-        reference = owners.controller_of(pod) if pod is not None else None
-        if pod is None or reference is None or reference.kind != "DaemonSet":
-            return
-        key = f"{pod.metadata.namespace}/{reference.name}"
-        if old is None:
-            self._expected.creation_observed(key)
-        if new is None or new.metadata.deletionTimestamp is not None:
-            self._expected.deletion_observed(key, key_of(pod))
-        self._queue.add(key, f"pod {key_of(pod)} changed")
 
     def _node_changed(self, old: core_v1.Node | None, new: core_v1.Node | None) -> None:
         for daemon_set in self._sets.cache:
@@ -85,8 +74,8 @@ class DaemonSets:
             found, found.spec.template, known, found.status.collisionCount
         )
         digest = current.metadata.labels[history.HASH_LABEL]
-        owned = await owners.claim(self._client, found, selector, owners.candidates(self._pods, found))
-        where = planner.by_node(owned)
+        kept = await owners.claim(self._client, found, selector, self._owned.candidates(found))
+        where = planner.by_node(kept)
         nodes = self._nodes.cache.list()
         now = self._context.clock.time()
         if self._expected.satisfied(key):
@@ -95,16 +84,17 @@ class DaemonSets:
             await self._carry_out(key, found, planner.manage(found, nodes, where, surge=surging), digest)
             if rolling and self._expected.satisfied(key):
                 await self._carry_out(key, found, planner.roll(found, nodes, where, digest, now), digest)
-            used = {pod.metadata.labels.get(history.HASH_LABEL, "") for pod in owned} | {digest}
+            used = {pod.metadata.labels.get(history.HASH_LABEL, "") for pod in kept} | {digest}
             limit = found.spec.revisionHistoryLimit
             await self._history.prune(known, used, REVISIONS_KEPT if limit is None else limit)
         return await self._report(found, nodes, where, digest, collisions)
 
     async def _carry_out(self, key: str, daemon_set: apps_v1.DaemonSet, plan: planner.Plan, digest: str) -> None:
         for pod in plan.failed:
-            if self._waits(daemon_set, pod):
+            wait = self._wait(daemon_set, pod)
+            if wait > 0:
                 plan.delete.remove(pod)
-                self._queue.add_after(key, 1.0)
+                self._queue.add_after(key, wait)
                 continue
             what, verb = (
                 ("FailedDaemonPod", "kill") if pod.status.phase == "Failed" else ("SucceededDaemonPod", "delete")
@@ -114,44 +104,31 @@ class DaemonSets:
             kind = "Warning" if pod.status.phase == "Failed" else "Normal"
             self._recorder.event(daemon_set, kind, what, message)
         create, delete = plan.create[:BURST], plan.delete[:BURST]
-        self._expected.expect_creations(key, len(create))
-        self._expected.expect_deletions(key, map(key_of, delete))
         targets = iter(create)
 
-        async def start() -> None:
+        def make() -> core_v1.Pod:
             pod = pods.from_template(daemon_set.spec.template, daemon_set)
             pod.metadata.labels[history.HASH_LABEL] = digest
             fit.pin(pod, next(targets))
-            await pods.create(self._client, self._recorder, pod, daemon_set)
+            return pod
 
-        async def stop(pod: core_v1.Pod) -> None:
-            deleted = False
-            try:
-                deleted = await pods.delete(self._client, self._recorder, pod, daemon_set)
-            finally:
-                if not deleted:
-                    self._expected.deletion_observed(key, key_of(pod))
+        _, not_made = await self._owned.create(daemon_set, len(create), make)
+        not_gone = await self._owned.delete(daemon_set, delete)
+        failure = not_made or not_gone
+        if failure is not None:
+            raise failure
 
-        succeeded, failure = await pods.slow_start(len(create), start)
-        for _ in range(len(create) - succeeded):
-            self._expected.creation_observed(key)
-        results = await asyncio.gather(*map(stop, delete), return_exceptions=True)
-        failures = [failure, *(result for result in results if isinstance(result, Exception))]
-        for one in failures:
-            if one is not None:
-                raise one
-
-    def _waits(self, daemon_set: apps_v1.DaemonSet, pod: core_v1.Pod) -> bool:
-        """Whether the replacement of a failed pod must wait; from 1 s, doubling up to 15 minutes."""
-        place = f"{daemon_set.metadata.uid}/{fit.node_of(pod)}"
+    def _wait(self, daemon_set: apps_v1.DaemonSet, pod: core_v1.Pod) -> float:
+        """Seconds that the replacement of a failed pod must wait; from 1 s, doubling up to 15 minutes."""
+        place = daemon_set.metadata.uid, fit.node_of(pod)
         now = self._context.clock.monotonic()
         backoff, until = self._failing.get(place, (None, 0.0))
         if now < until:
-            return True
+            return until - now
         if backoff is None or now - until > 2 * LONGEST_WAIT:
             backoff = backoffs.Backoff(first=1.0, cap=LONGEST_WAIT)
         self._failing[place] = backoff, now + backoff.next()
-        return False
+        return 0.0
 
     async def _report(
         self,

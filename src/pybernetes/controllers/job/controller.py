@@ -8,9 +8,8 @@ from collections.abc import Iterable
 from pybernetes.api import codecs, errors, selectors
 from pybernetes.api.types import batch_v1, core_v1
 from pybernetes.client import transport
-from pybernetes.controllers import owners, pods
+from pybernetes.controllers import owned, owners, pods
 from pybernetes.controllers.context import Context
-from pybernetes.controllers.expectations import Expectations
 from pybernetes.controllers.job import decide, indexes
 from pybernetes.informers import key_of, split_key
 
@@ -27,11 +26,15 @@ class Jobs:
         self._context, self._client = context, context.client
         self._recorder = context.recorder(NAME)
         self._queue = context.queue(NAME)
-        self._expected = Expectations(context.clock)
         self._backoffs: dict[str, decide.Backoff] = {}
-        self._jobs = context.informers.of(batch_v1.Job)
-        self._pods = context.informers.of(core_v1.Pod)
-        owners.index(self._pods)
+        self._owned = owned.OwnedPods(
+            context,
+            batch_v1.Job,
+            queue=self._queue,
+            recorder=self._recorder,
+            selector=lambda job: selectors.from_object(job.spec.selector),
+        )
+        self._expected, self._jobs, self._pods = self._owned.expected, self._owned.owners, self._owned.pods
         self._jobs.on_change(self._job_changed)
         self._pods.on_change(self._pod_changed)
 
@@ -46,18 +49,11 @@ class Jobs:
         self._queue.add(key, "Job changed")
 
     def _pod_changed(self, old: core_v1.Pod | None, new: core_v1.Pod | None) -> None:
-        pod = new or old
-        reference = owners.controller_of(pod) if pod is not None else None
-        if pod is None or reference is None or reference.kind != "Job":
+        if new is None or decide.FINALIZER not in new.metadata.finalizers or self._owned.owner_of(new) is not None:
             return
-        key = f"{pod.metadata.namespace}/{reference.name}"
-        if old is None:
-            self._expected.creation_observed(key)
-        if new is None or new.metadata.deletionTimestamp is not None:
-            self._expected.deletion_observed(key, key_of(pod))
-        if new is not None and self._jobs.cache.by_key(key) is None and decide.FINALIZER in new.metadata.finalizers:
+        reference = owners.controller_of(new)
+        if reference is None or reference.kind == "Job":
             self._queue.add(f"orphan/{key_of(new)}", "its Job is gone")
-        self._queue.add(key, f"pod {key_of(pod)} changed")
 
     async def reconcile(self, key: str) -> float | None:
         if key.startswith("orphan/"):
@@ -79,7 +75,7 @@ class Jobs:
         if job.spec.managedBy not in (None, "", OURS):
             return None
         if decide.is_finished(job):
-            await self._free(p for p in owners.candidates(self._pods, job) if owners.is_controlled_by(p, job))
+            await self._free(p for p in self._owned.candidates(job) if owners.is_controlled_by(p, job))
             return None
         if not self._expected.satisfied(key):
             return None
@@ -87,12 +83,12 @@ class Jobs:
 
     async def _sync(self, key: str, job: batch_v1.Job) -> float | None:
         selector = selectors.from_object(job.spec.selector)
-        owned = await owners.claim(self._client, job, selector, owners.candidates(self._pods, job))
+        kept = await owners.claim(self._client, job, selector, self._owned.candidates(job), finalizer=decide.FINALIZER)
         backoff = self._backoffs.setdefault(key, decide.Backoff())
-        decision = decide.decide(job, owned, backoff, self._context.clock.time())
-        failure = await self._delete(key, job, decision.delete)
+        decision = decide.decide(job, kept, backoff, self._context.clock.time())
+        failure = await self._owned.delete(job, decision.delete)
         if failure is None and decision.create:
-            failure = await self._create(key, job, decision)
+            failure = await self._create(job, decision)
         if decision.status != job.status:
             copy = codecs.copy(job)
             copy.status = decision.status
@@ -105,49 +101,31 @@ class Jobs:
             raise failure
         return decision.again
 
-    async def _create(self, key: str, job: batch_v1.Job, decision: decide.Decision) -> Exception | None:
+    async def _create(self, job: batch_v1.Job, decision: decide.Decision) -> Exception | None:
         count = min(decision.create, BURST)
         numbers = iter(decision.indexes)
-        self._expected.expect_creations(key, count)
 
-        async def attempt() -> None:
+        def make() -> core_v1.Pod:
             pod = pods.from_template(job.spec.template, job)
             pod.metadata.finalizers.append(decide.FINALIZER)
             if decide.is_indexed(job):
                 indexes.mark(pod, next(numbers), job.metadata.name)
-            await pods.create(self._client, self._recorder, pod, job)
+            return pod
 
-        succeeded, failure = await pods.slow_start(count, attempt)
-        for _ in range(count - succeeded):
-            self._expected.creation_observed(key)
+        succeeded, failure = await self._owned.create(job, count, make)
         decision.status.active -= decision.create - succeeded
         return failure
-
-    async def _delete(self, key: str, job: batch_v1.Job, doomed: list[core_v1.Pod]) -> Exception | None:
-        self._expected.expect_deletions(key, map(key_of, doomed))
-
-        async def attempt(pod: core_v1.Pod) -> None:
-            deleted = False
-            try:
-                deleted = await pods.delete(self._client, self._recorder, pod, job)
-            finally:
-                if not deleted:
-                    self._expected.deletion_observed(key, key_of(pod))
-
-        results = await asyncio.gather(*map(attempt, doomed), return_exceptions=True)
-        return next((result for result in results if isinstance(result, Exception)), None)
 
     async def _free(self, freed: Iterable[core_v1.Pod]) -> None:
         await asyncio.gather(*map(self._remove_finalizer, freed))
 
     async def _free_orphan(self, pod: core_v1.Pod) -> None:
-        """A pod whose Job is gone is counted by nobody."""
-        reference = owners.controller_of(pod)
-        if reference is None:
+        """A pod whose Job is gone, and that no other one will adopt, is counted by nobody."""
+        if self._owned.owner_of(pod) is not None:
             return
-        job = self._jobs.cache.get(reference.name, pod.metadata.namespace)
-        if job is None or job.metadata.uid != reference.uid:
-            await self._remove_finalizer(pod)
+        if owners.controller_of(pod) is None and any(map(_adopts, self._owned.matching(pod))):
+            return
+        await self._remove_finalizer(pod)
 
     async def _remove_finalizer(self, pod: core_v1.Pod) -> None:
         meta = pod.metadata
@@ -160,3 +138,7 @@ class Jobs:
         except errors.StatusError as error:
             if error.reason != "NotFound":
                 raise
+
+
+def _adopts(job: batch_v1.Job) -> bool:
+    return job.metadata.deletionTimestamp is None and not decide.is_finished(job)

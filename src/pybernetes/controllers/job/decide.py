@@ -17,6 +17,8 @@ FINALIZER = "batch.kubernetes.io/job-tracking"
 COMPLETE, FAILED, SUSPENDED = "Complete", "Failed", "Suspended"
 SUCCESS_MET, FAILURE_TARGET = "SuccessCriteriaMet", "FailureTarget"
 FIRST_BACKOFF, LAST_BACKOFF = 10.0, 600.0
+# So many doublings are past the last back-off; more of them would in the end be more than a float can hold.
+DOUBLINGS = 10
 
 
 @dataclass(slots=True)
@@ -29,7 +31,7 @@ class Backoff:
     def left(self, now: float) -> float:
         if not self.failures:
             return 0.0
-        delay = min(FIRST_BACKOFF * 2.0 ** (self.failures - 1), LAST_BACKOFF)
+        delay = min(FIRST_BACKOFF * 2.0 ** min(self.failures - 1, DOUBLINGS), LAST_BACKOFF)
         return max(self.last + delay - now, 0.0)
 
 

@@ -99,7 +99,9 @@ class NodeLifecycle:
         return updated
 
     async def _set_taints(self, node: core_v1.Node) -> None:
-        disrupted = health.disrupted(self._nodes.cache)
+        # The cache may not show yet what was just written about this node.
+        others = (known for known in self._nodes.cache if known.metadata.name != node.metadata.name)
+        disrupted = health.disrupted((node, *others))
         wanted = health.taints(node, disrupted=disrupted, now=self._context.clock.time())
         if wanted == node.spec.taints:
             return

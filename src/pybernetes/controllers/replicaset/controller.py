@@ -5,17 +5,15 @@ Both kinds run through here: `Kind` says where they differ (names, and how a sel
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from pybernetes.api import codecs, errors, selectors
 from pybernetes.api.types import apps_v1, core_v1
-from pybernetes.controllers import owners, pods
+from pybernetes.controllers import owned, owners, pods
 from pybernetes.controllers.context import Context
-from pybernetes.controllers.expectations import Expectations
 from pybernetes.controllers.replicaset import replicas
-from pybernetes.informers import Informer, key_of, split_key
+from pybernetes.informers import key_of, split_key
 
 
 class Kind(NamedTuple):
@@ -56,13 +54,12 @@ class ReplicaSets:
         self._context, self._client, self._kind = context, context.client, kind
         self._recorder = context.recorder(kind.component)
         self._queue = context.queue(kind.component)
-        self._expected = Expectations(context.clock)
-        self._sets: Informer[Any] = context.informers.of(kind.type)
-        self._pods = context.informers.of(core_v1.Pod)
-        owners.index(self._pods)
+        self._owned = owned.OwnedPods(
+            context, kind.type, queue=self._queue, recorder=self._recorder, selector=kind.selector
+        )
+        self._expected, self._sets, self._pods = self._owned.expected, self._owned.owners, self._owned.pods
         owners.index(self._sets)
         self._sets.on_change(self._set_changed)
-        self._pods.on_change(self._pod_changed)
 
     async def run(self) -> None:
         after = (self._sets, self._pods)
@@ -72,40 +69,6 @@ class ReplicaSets:
         if new is None or (old is not None and old.metadata.uid != new.metadata.uid):
             self._expected.forget(key_of(old))
         self._queue.add(key_of(new or old), f"{self._kind.name} changed")
-
-    def _pod_changed(self, old: core_v1.Pod | None, new: core_v1.Pod | None) -> None:
-        if new is None or new.metadata.deletionTimestamp is not None:
-            self._pod_gone(new or old)
-            return
-        owner = self._owner_key(new)
-        before = self._owner_key(old) if old is not None else None
-        if before is not None and before != owner:
-            self._queue.add(before, f"pod {key_of(new)} left")
-        if owner is not None:
-            if old is None:
-                self._expected.creation_observed(owner)
-            self._queue.add(owner, f"pod {key_of(new)} changed")
-        elif owners.controller_of(new) is None and (
-            old is None or old.metadata.labels != new.metadata.labels or owners.controller_of(old) is not None
-        ):
-            for replica_set in self._sets.cache.list(new.metadata.namespace):
-                selector = self._kind.selector(replica_set)
-                if not selector.empty and selector.matches(new.metadata.labels):
-                    self._queue.add(key_of(replica_set), f"pod {key_of(new)} has no owner")
-
-    def _pod_gone(self, pod: core_v1.Pod | None) -> None:
-        owner = self._owner_key(pod)
-        if pod is not None and owner is not None:
-            self._expected.deletion_observed(owner, key_of(pod))
-            self._queue.add(owner, f"pod {key_of(pod)} is going")
-
-    def _owner_key(self, pod: core_v1.Pod | None) -> str | None:
-        """The key of the set that controls the pod, where that very set is still known."""
-        reference = owners.controller_of(pod) if pod is not None else None
-        if pod is None or reference is None or reference.kind != self._kind.name:
-            return None
-        owner = self._sets.cache.get(reference.name, pod.metadata.namespace)
-        return key_of(owner) if owner is not None and owner.metadata.uid == reference.uid else None
 
     async def reconcile(self, key: str) -> float | None:
         namespace, name = split_key(key)
@@ -118,12 +81,12 @@ class ReplicaSets:
             selector = self._kind.selector(found)
         except selectors.SelectorError:
             return None
-        candidates = owners.candidates(self._pods, found)
+        candidates = self._owned.candidates(found)
         active = await owners.claim(self._client, found, selector, filter(pods.is_active, candidates))
         replica_set = self._kind.as_set(found)
         failure = None
         if may_act and found.metadata.deletionTimestamp is None:
-            failure = await self._manage(key, found, replica_set, active)
+            failure = await self._manage(found, replica_set, active)
         terminating = None
         if self._kind.counts_terminating:
             terminating = sum(pods.is_terminating(p) and owners.is_controlled_by(p, found) for p in candidates)
@@ -138,45 +101,19 @@ class ReplicaSets:
             )
         return None
 
-    async def _manage(
-        self, key: str, owner: Any, replica_set: apps_v1.ReplicaSet, active: list[core_v1.Pod]
-    ) -> Exception | None:
+    async def _manage(self, owner: Any, replica_set: apps_v1.ReplicaSet, active: list[core_v1.Pod]) -> Exception | None:
         """Create or delete the difference. Answers the first failure."""
+        template = replica_set.spec.template
         wanted = 1 if replica_set.spec.replicas is None else replica_set.spec.replicas
         difference = len(active) - wanted
         if difference < 0:
-            return await self._create(key, owner, replica_set, min(-difference, replicas.BURST))
+            count = min(-difference, replicas.BURST)
+            return (await self._owned.create(owner, count, lambda: pods.from_template(template, owner)))[1]
         if difference > 0:
             now = self._context.clock.time()
             chosen = replicas.choose(active, self._related(owner), min(difference, replicas.BURST), now)
-            return await self._delete(key, owner, chosen)
+            return await self._owned.delete(owner, chosen)
         return None
-
-    async def _create(self, key: str, owner: Any, replica_set: apps_v1.ReplicaSet, count: int) -> Exception | None:
-        self._expected.expect_creations(key, count)
-
-        async def attempt() -> None:
-            pod = pods.from_template(replica_set.spec.template, owner)
-            await pods.create(self._client, self._recorder, pod, owner)
-
-        succeeded, failure = await pods.slow_start(count, attempt)
-        for _ in range(count - succeeded):
-            self._expected.creation_observed(key)
-        return failure
-
-    async def _delete(self, key: str, owner: Any, chosen: list[core_v1.Pod]) -> Exception | None:
-        self._expected.expect_deletions(key, map(key_of, chosen))
-
-        async def attempt(pod: core_v1.Pod) -> None:
-            deleted = False
-            try:
-                deleted = await pods.delete(self._client, self._recorder, pod, owner)
-            finally:
-                if not deleted:
-                    self._expected.deletion_observed(key, key_of(pod))
-
-        results = await asyncio.gather(*map(attempt, chosen), return_exceptions=True)
-        return next((result for result in results if isinstance(result, Exception)), None)
 
     def _related(self, owner: Any) -> list[core_v1.Pod]:
         """The pods of all sets that share the set's own controller, which is a Deployment's rollout."""
