@@ -32,8 +32,8 @@ def cluster(
     if pathlib.Path("/sys/class/net/pyb0").exists():
         pytest.fail("another cluster with containers runs on this machine: `pybernetes down` first")
     made = harness.Cluster(tmp_path_factory.mktemp("cluster"), "containerd", harness.free_port(), harness.free_port())
-    made.up()
     try:
+        made.up()
         for archive in busybox_archives:
             loaded = made.command("image", "load", archive)
             assert loaded.code == 0, loaded.err
@@ -55,8 +55,8 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[harness.Clus
         harness.free_port(),
         ("--token-auth-file", str(tokens), "--legacy-service-account-tokens"),
     )
-    made.up()
     try:
+        made.up()
         yield made
     finally:
         made.down("--purge")
@@ -77,5 +77,8 @@ def kubectl_simulated(simulated: harness.Cluster) -> Iterator[harness.Kubectl]:
 def _namespaced(cluster: harness.Cluster) -> Iterator[harness.Kubectl]:
     name = f"e2e-{next(_numbers)}"
     cluster.kubectl("create", "namespace", name)
-    yield harness.Kubectl(cluster.kubeconfig, name)
+    own = harness.Kubectl(cluster.kubeconfig, name)
+    # Pods are refused before their namespace has its service account.
+    harness.until(lambda: "default" in own("get", "serviceaccounts", "-o", "name"))
+    yield own
     cluster.kubectl("delete", "namespace", name, "--wait=false")
