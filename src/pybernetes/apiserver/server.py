@@ -162,7 +162,7 @@ class ApiServer:
             return self._discovery.answer(request)
         if path.startswith("/openapi"):
             return self._openapi.answer(request)
-        if path == "/version":
+        if path in ("/version", "/version/"):
             return results.Document(msgspec.json.encode(version.info()))
         if path == "/metrics":
             return self._metrics.document()
