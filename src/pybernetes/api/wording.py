@@ -16,6 +16,9 @@ _STEP = re.compile(r"\.([^.\[]+)|\[(.+?)\]")
 
 def unmarshal(kind: Any, message: str) -> str:
     """msgspec's message about an object of that type -> Go's; unknown messages are passed on."""
+    if message.startswith("Expected `str` matching regex"):
+        path = message.rpartition("`$.")[2].rstrip("`")
+        return f'{path}: parsing time: cannot parse as "2006-01-02T15:04:05Z07:00"'
     match = _EXPECTED.match(message)
     if match is None:
         return message
@@ -45,17 +48,21 @@ def _walk(kind: Any, path: str) -> tuple[str, str, Any]:
     return holder, ".".join(names), at
 
 
+def _annotated(annotation: Any) -> str:
+    return "v1.Time" if typing.get_args(annotation)[0] is str else "int32"
+
+
 def go_type(annotation: Any) -> str:
     """The Go type that upstream declares for one of ours: `list[core_v1.Container]` -> `[]v1.Container`."""
     if typing.get_origin(annotation) is typing.Annotated:
-        return "int32"
+        return _annotated(annotation)
     if isinstance(annotation, types.UnionType):
         members = [member for member in typing.get_args(annotation) if member is not types.NoneType]
         if len(members) > 1:
             return "intstr.IntOrString"
         annotation = members[0]
         if typing.get_origin(annotation) is typing.Annotated:
-            return "int32"
+            return _annotated(annotation)
     holder, held = codecs.element_type(annotation)
     if holder is list:
         return f"[]{go_type(held)}"

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pybernetes.api import times
+from pybernetes.api import codecs, times, wording
+from pybernetes.api.types import core_v1
 
 
 def test_forms() -> None:
@@ -23,3 +24,42 @@ def test_what_is_written_is_read_back(seconds: int) -> None:
 def test_what_is_no_time_is_a_value_error(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         times.parse(text)
+
+
+def _event(time: str) -> core_v1.Event:
+    return codecs.from_tree(core_v1.Event, {"lastTimestamp": time})
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2024-02-29T00:00:00Z", "2000-02-29T00:00:00.123456789+02:00", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"],
+)
+def test_objects_hold_times(text: str) -> None:
+    times.parse(_event(text).lastTimestamp or "")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "garbage",
+        "2023-02-29T00:00:00Z",
+        "1900-02-29T00:00:00Z",
+        "2023-01-01",
+        "2023-01-01T24:00:00Z",
+        "0000-01-01T00:00:00Z",
+    ],
+)
+def test_and_nothing_else(text: str) -> None:
+    with pytest.raises(codecs.DecodeError) as caught:
+        _event(text)
+    assert wording.unmarshal(core_v1.Event, str(caught.value)).startswith("lastTimestamp: parsing time: cannot parse")
+
+
+@given(st.from_regex(r"[0-9]{4}-[0-9]{2}-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?Z", fullmatch=True))
+def test_what_is_held_can_be_parsed(text: str) -> None:
+    try:
+        event = _event(text)
+    except codecs.DecodeError:
+        return
+    times.parse(event.lastTimestamp or "")

@@ -13,6 +13,15 @@ import msgspec
 
 from pybernetes.api.quantity import Quantity
 
+# A time that exists, as Go reads it; so whatever is stored can be reckoned with.
+_DATE = (
+    r"(?:(?!0000)\d{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\d|30)"
+    r"|02-(?:0[1-9]|1\d|2[0-8]))|(?:\d\d(?:0[48]|[2468][048]|[13579][26])|(?:0[48]|[2468][048]|[13579][26])00)-02-29)"
+)
+_CLOCK = r"(?:[01]\d|2[0-3]):[0-5]\d"
+Rfc3339 = Annotated[
+    str, msgspec.Meta(pattern=rf"\A{_DATE}T{_CLOCK}:[0-5]\d(?:\.\d{{1,9}})?(?:Z|[+-]{_CLOCK})\Z", description="time")
+]
 Int32 = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import field
 
 from pybernetes.api.types import meta_v1
-from pybernetes.api.types._base import Int32, Type, written_list
+from pybernetes.api.types._base import Int32, Rfc3339, Type, written_list
 
 
 class CustomResourceColumnDefinition(Type):
@@ -58,7 +58,7 @@ class CustomResourceDefinition(Type):
 
 
 class CustomResourceDefinitionCondition(Type):
-    lastTransitionTime: str | None = None
+    lastTransitionTime: Rfc3339 | None = None
     message: str = ""
     observedGeneration: int = 0
     reason: str = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import field
 
 from pybernetes.api.types import meta_v1
-from pybernetes.api.types._base import Int32, Type, written_list
+from pybernetes.api.types._base import Int32, Rfc3339, Type, written_list
 
 
 class APIServiceSpec(Type):
@@ -31,7 +31,7 @@ class APIService(Type):
 
 
 class APIServiceCondition(Type):
-    lastTransitionTime: str | None = None
+    lastTransitionTime: Rfc3339 | None = None
     message: str = ""
     reason: str = ""
     status: str = field(default_factory=str)

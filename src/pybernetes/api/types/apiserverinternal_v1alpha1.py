@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import field
 
 from pybernetes.api.types import meta_v1
-from pybernetes.api.types._base import Type, written_list
+from pybernetes.api.types._base import Rfc3339, Type, written_list
 
 
 class ServerStorageVersion(Type):
@@ -34,7 +34,7 @@ class StorageVersion(Type):
 
 
 class StorageVersionCondition(Type):
-    lastTransitionTime: str | None = None
+    lastTransitionTime: Rfc3339 | None = None
     message: str = ""
     observedGeneration: int = 0
     reason: str = field(default_factory=str)

@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import field
 
 from pybernetes.api.types import core_v1, meta_v1
-from pybernetes.api.types._base import Int32, Type, written_list
+from pybernetes.api.types._base import Int32, Rfc3339, Type, written_list
 
 
 class ControllerRevision(Type):
@@ -60,7 +60,7 @@ class DaemonSet(Type):
 
 
 class DaemonSetCondition(Type):
-    lastTransitionTime: str | None = None
+    lastTransitionTime: Rfc3339 | None = None
     message: str = ""
     reason: str = ""
     status: str = field(default_factory=str)
@@ -111,8 +111,8 @@ class Deployment(Type):
 
 
 class DeploymentCondition(Type):
-    lastTransitionTime: str | None = None
-    lastUpdateTime: str | None = None
+    lastTransitionTime: Rfc3339 | None = None
+    lastUpdateTime: Rfc3339 | None = None
     message: str = ""
     reason: str = ""
     status: str = field(default_factory=str)
@@ -152,7 +152,7 @@ class ReplicaSet(Type):
 
 
 class ReplicaSetCondition(Type):
-    lastTransitionTime: str | None = None
+    lastTransitionTime: Rfc3339 | None = None
     message: str = ""
     reason: str = ""
     status: str = field(default_factory=str)
@@ -222,7 +222,7 @@ class StatefulSet(Type):
 
 
 class StatefulSetCondition(Type):
-    lastTransitionTime: str | None = None
+    lastTransitionTime: Rfc3339 | None = None
     message: str = ""
     reason: str = ""
     status: str = field(default_factory=str)

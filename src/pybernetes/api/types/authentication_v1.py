@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import field
 
 from pybernetes.api.types import meta_v1
-from pybernetes.api.types._base import Type, written_list
+from pybernetes.api.types._base import Rfc3339, Type, written_list
 
 
 class BoundObjectReference(Type):
@@ -40,7 +40,7 @@ class TokenRequestSpec(Type):
 
 
 class TokenRequestStatus(Type):
-    expirationTimestamp: str | None = None
+    expirationTimestamp: Rfc3339 | None = None
     token: str = field(default_factory=str)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import field
 
 from pybernetes.api.types import meta_v1
-from pybernetes.api.types._base import Int32, Type, written_list
+from pybernetes.api.types._base import Int32, Rfc3339, Type, written_list
 
 
 class CrossVersionObjectReference(Type):
@@ -25,7 +25,7 @@ class HorizontalPodAutoscalerStatus(Type):
     currentCPUUtilizationPercentage: Int32 | None = None
     currentReplicas: Int32 = field(default_factory=int)
     desiredReplicas: Int32 = field(default_factory=int)
-    lastScaleTime: str | None = None
+    lastScaleTime: Rfc3339 | None = None
     observedGeneration: int | None = None
 
 

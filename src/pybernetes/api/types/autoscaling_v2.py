@@ -6,7 +6,7 @@ from msgspec import field
 
 from pybernetes.api.quantity import Quantity
 from pybernetes.api.types import meta_v1
-from pybernetes.api.types._base import Int32, Type, written_list
+from pybernetes.api.types._base import Int32, Rfc3339, Type, written_list
 
 
 class MetricTarget(Type):
@@ -81,7 +81,7 @@ class HorizontalPodAutoscalerStatus(Type):
     currentMetrics: list[MetricStatus] = field(default_factory=written_list)
     currentReplicas: Int32 = 0
     desiredReplicas: Int32 = field(default_factory=int)
-    lastScaleTime: str | None = None
+    lastScaleTime: Rfc3339 | None = None
     observedGeneration: int | None = None
 
 
@@ -99,7 +99,7 @@ class HorizontalPodAutoscalerBehavior(Type):
 
 
 class HorizontalPodAutoscalerCondition(Type):
-    lastTransitionTime: str | None = None
+    lastTransitionTime: Rfc3339 | None = None
     message: str = ""
     reason: str = ""
     status: str = field(default_factory=str)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import field
 
 from pybernetes.api.types import core_v1, meta_v1
-from pybernetes.api.types._base import Int32, Type, written_list
+from pybernetes.api.types._base import Int32, Rfc3339, Type, written_list
 
 
 class JobSpec(Type):
@@ -45,8 +45,8 @@ class CronJobSpec(Type):
 
 class CronJobStatus(Type):
     active: list[core_v1.ObjectReference] = []
-    lastScheduleTime: str | None = None
-    lastSuccessfulTime: str | None = None
+    lastScheduleTime: Rfc3339 | None = None
+    lastSuccessfulTime: Rfc3339 | None = None
 
 
 class CronJob(Type):
@@ -67,12 +67,12 @@ class CronJobList(Type):
 class JobStatus(Type):
     active: Int32 = 0
     completedIndexes: str = ""
-    completionTime: str | None = None
+    completionTime: Rfc3339 | None = None
     conditions: list[JobCondition] = []
     failed: Int32 = 0
     failedIndexes: str | None = None
     ready: Int32 | None = None
-    startTime: str | None = None
+    startTime: Rfc3339 | None = None
     succeeded: Int32 = 0
     terminating: Int32 | None = None
     uncountedTerminatedPods: UncountedTerminatedPods | None = None
@@ -87,8 +87,8 @@ class Job(Type):
 
 
 class JobCondition(Type):
-    lastProbeTime: str | None = None
-    lastTransitionTime: str | None = None
+    lastProbeTime: Rfc3339 | None = None
+    lastTransitionTime: Rfc3339 | None = None
     message: str = ""
     reason: str = ""
     status: str = field(default_factory=str)

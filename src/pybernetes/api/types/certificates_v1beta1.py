@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import field
 
 from pybernetes.api.types import meta_v1
-from pybernetes.api.types._base import Int32, Type, written_list
+from pybernetes.api.types._base import Int32, Rfc3339, Type, written_list
 
 
 class ClusterTrustBundleSpec(Type):
@@ -43,11 +43,11 @@ class PodCertificateRequestSpec(Type):
 
 
 class PodCertificateRequestStatus(Type):
-    beginRefreshAt: str | None = None
+    beginRefreshAt: Rfc3339 | None = None
     certificateChain: str = ""
     conditions: list[meta_v1.Condition] = []
-    notAfter: str | None = None
-    notBefore: str | None = None
+    notAfter: Rfc3339 | None = None
+    notBefore: Rfc3339 | None = None
 
 
 class PodCertificateRequest(Type):

@@ -5,16 +5,16 @@ from __future__ import annotations
 from msgspec import field
 
 from pybernetes.api.types import meta_v1
-from pybernetes.api.types._base import Int32, Type, written_list
+from pybernetes.api.types._base import Int32, Rfc3339, Type, written_list
 
 
 class LeaseSpec(Type):
-    acquireTime: str | None = None
+    acquireTime: Rfc3339 | None = None
     holderIdentity: str | None = None
     leaseDurationSeconds: Int32 | None = None
     leaseTransitions: Int32 | None = None
     preferredHolder: str | None = None
-    renewTime: str | None = None
+    renewTime: Rfc3339 | None = None
     strategy: str | None = None
 
 

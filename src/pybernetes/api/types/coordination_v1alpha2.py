@@ -5,15 +5,15 @@ from __future__ import annotations
 from msgspec import field
 
 from pybernetes.api.types import meta_v1
-from pybernetes.api.types._base import Type, written_list
+from pybernetes.api.types._base import Rfc3339, Type, written_list
 
 
 class LeaseCandidateSpec(Type):
     binaryVersion: str = field(default_factory=str)
     emulationVersion: str = ""
     leaseName: str = field(default_factory=str)
-    pingTime: str | None = None
-    renewTime: str | None = None
+    pingTime: Rfc3339 | None = None
+    renewTime: Rfc3339 | None = None
     strategy: str = ""
 
 

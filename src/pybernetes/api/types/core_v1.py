@@ -6,7 +6,7 @@ from msgspec import field
 
 from pybernetes.api.quantity import Quantity
 from pybernetes.api.types import meta_v1
-from pybernetes.api.types._base import Int32, Type, written_dict, written_list, zero_quantity
+from pybernetes.api.types._base import Int32, Rfc3339, Type, written_dict, written_list, zero_quantity
 
 
 class AWSElasticBlockStoreVolumeSource(Type):
@@ -285,17 +285,17 @@ class ContainerState(Type):
 
 
 class ContainerStateRunning(Type):
-    startedAt: str | None = None
+    startedAt: Rfc3339 | None = None
 
 
 class ContainerStateTerminated(Type):
     containerID: str = ""
     exitCode: Int32 = field(default_factory=int)
-    finishedAt: str | None = None
+    finishedAt: Rfc3339 | None = None
     message: str = ""
     reason: str = ""
     signal: Int32 = 0
-    startedAt: str | None = None
+    startedAt: Rfc3339 | None = None
 
 
 class ContainerStateWaiting(Type):
@@ -448,10 +448,10 @@ class Event(Type):
     metadata: meta_v1.ObjectMeta = field(default_factory=meta_v1.ObjectMeta)
     action: str = ""
     count: Int32 = 0
-    eventTime: str | None = None
-    firstTimestamp: str | None = None
+    eventTime: Rfc3339 | None = None
+    firstTimestamp: Rfc3339 | None = None
     involvedObject: ObjectReference = field(default_factory=ObjectReference)
-    lastTimestamp: str | None = None
+    lastTimestamp: Rfc3339 | None = None
     message: str = ""
     reason: str = ""
     related: ObjectReference | None = None
@@ -471,7 +471,7 @@ class EventList(Type):
 
 class EventSeries(Type):
     count: Int32 = 0
-    lastObservedTime: str | None = None
+    lastObservedTime: Rfc3339 | None = None
 
 
 class ExecAction(Type):
@@ -710,7 +710,7 @@ class Namespace(Type):
 
 
 class NamespaceCondition(Type):
-    lastTransitionTime: str | None = None
+    lastTransitionTime: Rfc3339 | None = None
     message: str = ""
     reason: str = ""
     status: str = field(default_factory=str)
@@ -794,8 +794,8 @@ class NodeAllocatableResourceClaimStatus(Type):
 
 
 class NodeCondition(Type):
-    lastHeartbeatTime: str | None = None
-    lastTransitionTime: str | None = None
+    lastHeartbeatTime: Rfc3339 | None = None
+    lastTransitionTime: Rfc3339 | None = None
     message: str = ""
     reason: str = ""
     status: str = field(default_factory=str)
@@ -893,7 +893,7 @@ class PersistentVolumeSpec(Type):
 
 
 class PersistentVolumeStatus(Type):
-    lastPhaseTransitionTime: str | None = None
+    lastPhaseTransitionTime: Rfc3339 | None = None
     message: str = ""
     phase: str = ""
     reason: str = ""
@@ -944,8 +944,8 @@ class PersistentVolumeClaim(Type):
 
 
 class PersistentVolumeClaimCondition(Type):
-    lastProbeTime: str | None = None
-    lastTransitionTime: str | None = None
+    lastProbeTime: Rfc3339 | None = None
+    lastTransitionTime: Rfc3339 | None = None
     message: str = ""
     reason: str = ""
     status: str = field(default_factory=str)
@@ -1047,7 +1047,7 @@ class PodStatus(Type):
     resize: str = ""
     resourceClaimStatuses: list[PodResourceClaimStatus] = []
     resources: ResourceRequirements | None = None
-    startTime: str | None = None
+    startTime: Rfc3339 | None = None
 
 
 class Pod(Type):
@@ -1088,8 +1088,8 @@ class PodCertificateProjection(Type):
 
 
 class PodCondition(Type):
-    lastProbeTime: str | None = None
-    lastTransitionTime: str | None = None
+    lastProbeTime: Rfc3339 | None = None
+    lastTransitionTime: Rfc3339 | None = None
     message: str = ""
     observedGeneration: int = 0
     reason: str = ""
@@ -1277,7 +1277,7 @@ class ReplicationController(Type):
 
 
 class ReplicationControllerCondition(Type):
-    lastTransitionTime: str | None = None
+    lastTransitionTime: Rfc3339 | None = None
     message: str = ""
     reason: str = ""
     status: str = field(default_factory=str)
@@ -1559,7 +1559,7 @@ class TCPSocketAction(Type):
 class Taint(Type):
     effect: str = field(default_factory=str)
     key: str = field(default_factory=str)
-    timeAdded: str | None = None
+    timeAdded: Rfc3339 | None = None
     value: str = ""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import field
 
 from pybernetes.api.types import core_v1, meta_v1
-from pybernetes.api.types._base import Int32, Type, written_list
+from pybernetes.api.types._base import Int32, Rfc3339, Type, written_list
 
 
 class Event(Type):
@@ -14,10 +14,10 @@ class Event(Type):
     metadata: meta_v1.ObjectMeta = field(default_factory=meta_v1.ObjectMeta)
     action: str = ""
     deprecatedCount: Int32 = 0
-    deprecatedFirstTimestamp: str | None = None
-    deprecatedLastTimestamp: str | None = None
+    deprecatedFirstTimestamp: Rfc3339 | None = None
+    deprecatedLastTimestamp: Rfc3339 | None = None
     deprecatedSource: core_v1.EventSource = field(default_factory=core_v1.EventSource)
-    eventTime: str | None = None
+    eventTime: Rfc3339 | None = None
     note: str = ""
     reason: str = ""
     regarding: core_v1.ObjectReference = field(default_factory=core_v1.ObjectReference)
@@ -37,4 +37,4 @@ class EventList(Type):
 
 class EventSeries(Type):
     count: Int32 = field(default_factory=int)
-    lastObservedTime: str | None = None
+    lastObservedTime: Rfc3339 | None = None

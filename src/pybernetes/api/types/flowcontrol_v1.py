@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import field
 
 from pybernetes.api.types import meta_v1
-from pybernetes.api.types._base import Int32, Type, written_list
+from pybernetes.api.types._base import Int32, Rfc3339, Type, written_list
 
 
 class ExemptPriorityLevelConfiguration(Type):
@@ -43,7 +43,7 @@ class FlowSchema(Type):
 
 
 class FlowSchemaCondition(Type):
-    lastTransitionTime: str | None = None
+    lastTransitionTime: Rfc3339 | None = None
     message: str = ""
     reason: str = ""
     status: str = ""
@@ -103,7 +103,7 @@ class PriorityLevelConfiguration(Type):
 
 
 class PriorityLevelConfigurationCondition(Type):
-    lastTransitionTime: str | None = None
+    lastTransitionTime: Rfc3339 | None = None
     message: str = ""
     reason: str = ""
     status: str = ""

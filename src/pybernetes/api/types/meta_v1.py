@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import field
 
-from pybernetes.api.types._base import Int32, Type, written_list
+from pybernetes.api.types._base import Int32, Rfc3339, Type, written_list
 
 
 class GroupVersionForDiscovery(Type):
@@ -57,7 +57,7 @@ class APIVersions(Type):
 
 
 class Condition(Type):
-    lastTransitionTime: str | None = None
+    lastTransitionTime: Rfc3339 | None = None
     message: str = field(default_factory=str)
     observedGeneration: int = 0
     reason: str = field(default_factory=str)
@@ -113,15 +113,15 @@ class ManagedFieldsEntry(Type):
     manager: str = ""
     operation: str = ""
     subresource: str = ""
-    time: str | None = None
+    time: Rfc3339 | None = None
 
 
 class ObjectMeta(Type):
     resourceVersion: str = ""
     annotations: dict[str, str] = {}
-    creationTimestamp: str | None = None
+    creationTimestamp: Rfc3339 | None = None
     deletionGracePeriodSeconds: int | None = None
-    deletionTimestamp: str | None = None
+    deletionTimestamp: Rfc3339 | None = None
     finalizers: list[str] = []
     generateName: str = ""
     generation: int = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import field
 
 from pybernetes.api.types import meta_v1
-from pybernetes.api.types._base import Int32, Type, written_list
+from pybernetes.api.types._base import Int32, Rfc3339, Type, written_list
 
 
 class Eviction(Type):
@@ -26,7 +26,7 @@ class PodDisruptionBudgetStatus(Type):
     conditions: list[meta_v1.Condition] = []
     currentHealthy: Int32 = field(default_factory=int)
     desiredHealthy: Int32 = field(default_factory=int)
-    disruptedPods: dict[str, str] = {}
+    disruptedPods: dict[str, Rfc3339] = {}
     disruptionsAllowed: Int32 = field(default_factory=int)
     expectedPods: Int32 = field(default_factory=int)
     observedGeneration: int = 0

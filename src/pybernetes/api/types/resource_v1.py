@@ -8,7 +8,7 @@ from msgspec import field
 
 from pybernetes.api.quantity import Quantity
 from pybernetes.api.types import core_v1, meta_v1
-from pybernetes.api.types._base import Type, written_list, zero_quantity
+from pybernetes.api.types._base import Rfc3339, Type, written_list, zero_quantity
 
 
 class AllocatedDeviceStatus(Type):
@@ -27,7 +27,7 @@ class DeviceAllocationResult(Type):
 
 
 class AllocationResult(Type):
-    allocationTimestamp: str | None = None
+    allocationTimestamp: Rfc3339 | None = None
     devices: DeviceAllocationResult = field(default_factory=DeviceAllocationResult)
     nodeSelector: core_v1.NodeSelector | None = None
 
@@ -181,7 +181,7 @@ class DeviceSubRequest(Type):
 class DeviceTaint(Type):
     effect: str = field(default_factory=str)
     key: str = field(default_factory=str)
-    timeAdded: str | None = None
+    timeAdded: Rfc3339 | None = None
     value: str = ""
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from msgspec import field
 
 from pybernetes.api.types import meta_v1
-from pybernetes.api.types._base import Int32, Type, written_list
+from pybernetes.api.types._base import Int32, Rfc3339, Type, written_list
 
 
 class DeviceTaint(Type):
     effect: str = field(default_factory=str)
     key: str = field(default_factory=str)
-    timeAdded: str | None = None
+    timeAdded: Rfc3339 | None = None
     value: str = ""
 
 

@@ -6,7 +6,7 @@ from msgspec import field
 
 from pybernetes.api.quantity import Quantity
 from pybernetes.api.types import core_v1, meta_v1
-from pybernetes.api.types._base import Int32, Type, written_list
+from pybernetes.api.types._base import Int32, Rfc3339, Type, written_list
 
 
 class CSIDriverSpec(Type):
@@ -155,7 +155,7 @@ class VolumeAttributesClassList(Type):
 class VolumeError(Type):
     errorCode: Int32 | None = None
     message: str = ""
-    time: str | None = None
+    time: Rfc3339 | None = None
 
 
 class VolumeNodeResources(Type):

@@ -165,6 +165,8 @@ class _Schemas:
                 return {"x-kubernetes-int-or-string": True, "oneOf": [{"type": "integer"}, {"type": "string"}]}
             annotation = members[0]
         if typing.get_origin(annotation) is typing.Annotated:
+            if typing.get_args(annotation)[0] is str:
+                return {"type": "string", "format": "date-time"}
             return {"type": "integer", "format": "int32"}
         holder, held = codecs.element_type(annotation)
         if holder is list:
