@@ -17,8 +17,6 @@ from pybernetes.kits.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
-NORMAL = "Normal"
-WARNING = "Warning"
 # Events waiting to be written; more than that are dropped, the newest first.
 WAITING = 1000
 TRIES = 12

@@ -6,7 +6,6 @@ turns one into a numpy array of booleans. Every change of a node or pod touches 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +16,6 @@ from pybernetes.scheduler import shape as shapes
 
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
 
 Taint = tuple[str, str, str]
 _FIXED = (shapes.CPU, shapes.MEMORY, shapes.STORAGE, shapes.PODS)
@@ -173,9 +171,6 @@ class Nodes:
             if not still:
                 self.ports[port] &= ~(1 << row)
         return True
-
-    def pods_on(self, row: int) -> Iterable[str]:
-        return self._pods[row]
 
     def _account(self, row: int, shape: shapes.Shape, sign: int) -> None:
         for resource, value in shape.requests.items():

@@ -373,7 +373,7 @@ class Worker:
                 why = container_statuses.Waiting(reason=error.reason, message=str(error))
                 changed |= self._waiting.get(container.name) != why and error.reason == "RunContainerError"
                 self._waiting[container.name] = why
-                self._wake_in(max(error.wait, 0.1) if error.wait else 1.0)
+                self._wake_in(max(error.wait or tools.settings.restart_backoff, 0.1))
         if self._waiting and not changed:
             self._show()
         return changed

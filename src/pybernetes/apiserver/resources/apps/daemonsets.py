@@ -57,10 +57,6 @@ def _strategy(strategy: apps_v1.DaemonSetUpdateStrategy, path: fields.Path) -> c
     return problems
 
 
-def validate_update(new: apps_v1.DaemonSet, old: apps_v1.DaemonSet) -> checks.Errors:
-    return checks.immutable(new.spec.selector, old.spec.selector, workloads.SPEC["selector"])
-
-
 def validate_status(new: apps_v1.DaemonSet, old: apps_v1.DaemonSet) -> checks.Errors:
     numbers = (
         "currentNumberScheduled",
@@ -96,7 +92,7 @@ KIND: kind.Kind[apps_v1.DaemonSet] = kind.Kind(
     resource=kind.resource("apps", "v1", "daemonsets"),
     default=default,
     validate=validate,
-    validate_update=validate_update,
+    validate_update=workloads.same_selector,
     validate_status=validate_status,
     warnings=workloads.template_warnings,
     has_status=True,

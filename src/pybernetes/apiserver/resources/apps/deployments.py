@@ -67,10 +67,6 @@ def _strategy(strategy: apps_v1.DeploymentStrategy, path: fields.Path) -> checks
     return problems + workloads.at_most_all(rolling.maxUnavailable or 0, at["maxUnavailable"])
 
 
-def validate_update(new: apps_v1.Deployment, old: apps_v1.Deployment) -> checks.Errors:
-    return checks.immutable(new.spec.selector, old.spec.selector, workloads.SPEC["selector"])
-
-
 def validate_status(new: apps_v1.Deployment, old: apps_v1.Deployment) -> checks.Errors:
     status = new.status
     numbers = ("observedGeneration", "replicas", "updatedReplicas", "readyReplicas", "availableReplicas")
@@ -98,7 +94,7 @@ KIND: kind.Kind[apps_v1.Deployment] = kind.Kind(
     resource=kind.resource("apps", "v1", "deployments"),
     default=default,
     validate=validate,
-    validate_update=validate_update,
+    validate_update=workloads.same_selector,
     validate_status=validate_status,
     warnings=workloads.template_warnings,
     has_status=True,

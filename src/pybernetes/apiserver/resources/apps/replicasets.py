@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from pybernetes.api.types import apps_v1
 from pybernetes.apiserver.resources import cells, checks, kind
@@ -22,19 +22,8 @@ def validate(replica_set: apps_v1.ReplicaSet) -> checks.Errors:
     return problems + workloads.selector_and_template(spec.selector, spec.template, of="deployment", owner="ReplicaSet")
 
 
-def validate_update(new: apps_v1.ReplicaSet, old: apps_v1.ReplicaSet) -> checks.Errors:
-    return checks.immutable(new.spec.selector, old.spec.selector, workloads.SPEC["selector"])
-
-
 def validate_status(new: apps_v1.ReplicaSet, _: apps_v1.ReplicaSet) -> checks.Errors:
-    status = new.status
-    within = ("fullyLabeledReplicas", "readyReplicas", "availableReplicas")
-    problems = workloads.counts(status, ("replicas", *within, "observedGeneration", "terminatingReplicas"))
-    for name in within:
-        problems += workloads.at_most(status, name, "replicas", "cannot be greater than status.replicas")
-    return problems + workloads.at_most(
-        status, "availableReplicas", "readyReplicas", "cannot be greater than readyReplicas"
-    )
+    return workloads.set_status(new.status, "terminatingReplicas")
 
 
 def row(replica_set: apps_v1.ReplicaSet, now: float) -> Sequence[kind.Cell]:
@@ -50,31 +39,18 @@ def row(replica_set: apps_v1.ReplicaSet, now: float) -> Sequence[kind.Cell]:
     )
 
 
-def selectable(replica_set: apps_v1.ReplicaSet) -> Mapping[str, str]:
-    return {"status.replicas": str(replica_set.status.replicas)}
-
-
 KIND: kind.Kind[apps_v1.ReplicaSet] = kind.Kind(
     resource=kind.resource("apps", "v1", "replicasets"),
     default=default,
     validate=validate,
-    validate_update=validate_update,
+    validate_update=workloads.same_selector,
     validate_status=validate_status,
     warnings=workloads.template_warnings,
     has_status=True,
     spec_of=lambda replica_set: replica_set.spec,
-    columns=(
-        kind.NAME,
-        kind.Column("Desired", type="integer"),
-        kind.Column("Current", type="integer"),
-        kind.Column("Ready", type="integer"),
-        kind.AGE,
-        cells.CONTAINERS,
-        cells.IMAGES,
-        cells.SELECTOR,
-    ),
+    columns=workloads.SET_COLUMNS,
     row=row,
     field_labels=("status.replicas",),
-    selectable=selectable,
+    selectable=workloads.replicas_label,
     scale=workloads.scale(),
 )

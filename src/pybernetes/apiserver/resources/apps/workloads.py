@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pybernetes.api import fields, intstr, names, selectors
 from pybernetes.api.types import core_v1, meta_v1
-from pybernetes.apiserver.resources import checks, kind
+from pybernetes.apiserver.resources import cells, checks, kind
 from pybernetes.apiserver.resources.core import pod_spec, pod_validation, pod_warnings
 
 SPEC = fields.Path("spec")
@@ -97,6 +97,20 @@ def at_most(status: Any, name: str, limit: str, words: str) -> checks.Errors:
     return []
 
 
+def set_status(status: Any, *others: str) -> checks.Errors:
+    """The counters of a ReplicaSet or ReplicationController, within each other; `others` are counters, too."""
+    within = ("fullyLabeledReplicas", "readyReplicas", "availableReplicas")
+    problems = counts(status, ("replicas", *within, "observedGeneration", *others))
+    for name in within:
+        problems += at_most(status, name, "replicas", "cannot be greater than status.replicas")
+    return problems + at_most(status, "availableReplicas", "readyReplicas", "cannot be greater than readyReplicas")
+
+
+def same_selector(new: Any, old: Any) -> checks.Errors:
+    """A selector is for life."""
+    return checks.immutable(new.spec.selector, old.spec.selector, SPEC["selector"])
+
+
 def collisions(new: Any, old: Any) -> checks.Errors:
     """The hash collision counter only grows."""
     if old.status.collisionCount is None:
@@ -105,6 +119,23 @@ def collisions(new: Any, old: Any) -> checks.Errors:
     if count is None or count < old.status.collisionCount:
         return [fields.invalid(STATUS["collisionCount"], count or 0, "cannot be decremented")]
     return []
+
+
+def replicas_label(obj: Any) -> Mapping[str, str]:
+    """What field selectors may ask of a kind that counts its replicas."""
+    return {"status.replicas": str(obj.status.replicas)}
+
+
+SET_COLUMNS = (
+    kind.NAME,
+    kind.Column("Desired", type="integer"),
+    kind.Column("Current", type="integer"),
+    kind.Column("Ready", type="integer"),
+    kind.AGE,
+    cells.CONTAINERS,
+    cells.IMAGES,
+    cells.SELECTOR,
+)
 
 
 def template_warnings(obj: Any) -> Sequence[str]:

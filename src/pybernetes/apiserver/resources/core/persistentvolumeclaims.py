@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from pybernetes.api import codecs, fields, names, quantity
 from pybernetes.api.types import core_v1
@@ -92,10 +92,6 @@ def row(claim: core_v1.PersistentVolumeClaim, now: float) -> Sequence[kind.Cell]
     )
 
 
-def selectable(claim: core_v1.PersistentVolumeClaim) -> Mapping[str, str]:
-    return {"name": claim.metadata.name}
-
-
 KIND: kind.Kind[core_v1.PersistentVolumeClaim] = kind.Kind(
     resource=kind.resource("", "v1", "persistentvolumeclaims"),
     default=default,
@@ -116,5 +112,5 @@ KIND: kind.Kind[core_v1.PersistentVolumeClaim] = kind.Kind(
     ),
     row=row,
     field_labels=("name",),
-    selectable=selectable,
+    selectable=persistentvolumes.selectable,
 )

@@ -149,8 +149,9 @@ def row(volume: core_v1.PersistentVolume, now: float) -> Sequence[kind.Cell]:
     )
 
 
-def selectable(volume: core_v1.PersistentVolume) -> Mapping[str, str]:
-    return {"name": volume.metadata.name}
+def selectable(obj: core_v1.PersistentVolume | core_v1.PersistentVolumeClaim) -> Mapping[str, str]:
+    """Of a volume or a claim."""
+    return {"name": obj.metadata.name}
 
 
 KIND: kind.Kind[core_v1.PersistentVolume] = kind.Kind(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from pybernetes.api import fields, selectors
 from pybernetes.api.types import core_v1
@@ -43,11 +43,7 @@ def validate(controller: core_v1.ReplicationController) -> checks.Errors:
 
 
 def validate_status(new: core_v1.ReplicationController, _: core_v1.ReplicationController) -> checks.Errors:
-    within = ("fullyLabeledReplicas", "readyReplicas", "availableReplicas")
-    problems = workloads.counts(new.status, ("replicas", *within, "observedGeneration"))
-    for name in within:
-        problems += workloads.at_most(new.status, name, "replicas", "cannot be greater than status.replicas")
-    return problems
+    return workloads.set_status(new.status)
 
 
 def warnings(controller: core_v1.ReplicationController) -> Sequence[str]:
@@ -70,10 +66,6 @@ def row(controller: core_v1.ReplicationController, now: float) -> Sequence[kind.
     )
 
 
-def selectable(controller: core_v1.ReplicationController) -> Mapping[str, str]:
-    return {"status.replicas": str(controller.status.replicas)}
-
-
 KIND: kind.Kind[core_v1.ReplicationController] = kind.Kind(
     resource=kind.resource("", "v1", "replicationcontrollers"),
     default=default,
@@ -82,18 +74,9 @@ KIND: kind.Kind[core_v1.ReplicationController] = kind.Kind(
     warnings=warnings,
     has_status=True,
     spec_of=lambda controller: controller.spec,
-    columns=(
-        kind.NAME,
-        kind.Column("Desired", type="integer"),
-        kind.Column("Current", type="integer"),
-        kind.Column("Ready", type="integer"),
-        kind.AGE,
-        cells.CONTAINERS,
-        cells.IMAGES,
-        cells.SELECTOR,
-    ),
+    columns=workloads.SET_COLUMNS,
     row=row,
     field_labels=("status.replicas",),
-    selectable=selectable,
+    selectable=workloads.replicas_label,
     scale=workloads.scale(lambda controller: str(selectors.from_set(controller.spec.selector))),
 )

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 from pybernetes.api import fields, names
 from pybernetes.api.types import core_v1
 from pybernetes.apiserver.resources import checks
 
 _EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 _RANGE = "must be in the range 1-100"
-_integer = re.compile(r"0|-?[1-9][0-9]*").fullmatch
 
 
 def node_selector(selector: core_v1.NodeSelector, path: fields.Path) -> checks.Errors:

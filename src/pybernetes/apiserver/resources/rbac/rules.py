@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 
 from pybernetes.api import fields, names
 from pybernetes.api.types import rbac_v1
-from pybernetes.apiserver.resources import checks, kind
+from pybernetes.apiserver.resources import cells, checks, kind
 
 GROUP = "rbac.authorization.k8s.io"
+Binding = rbac_v1.RoleBinding | rbac_v1.ClusterRoleBinding
 
 
 def rules(listed: Sequence[rbac_v1.PolicyRule], *, namespaced: bool) -> checks.Errors:
@@ -72,19 +73,24 @@ def subjects(listed: Sequence[rbac_v1.Subject], *, namespaced: bool) -> checks.E
     return problems
 
 
-def same_role(new: rbac_v1.RoleRef, old: rbac_v1.RoleRef) -> checks.Errors:
-    if new == old:
+def validate_binding_update(new: Binding, old: Binding) -> checks.Errors:
+    if new.roleRef == old.roleRef:
         return []
-    return [fields.invalid(fields.Path("roleRef"), new, "cannot change roleRef")]
+    return [fields.invalid(fields.Path("roleRef"), new.roleRef, "cannot change roleRef")]
 
 
-def subject_cells(listed: Iterable[rbac_v1.Subject]) -> tuple[str, str, str]:
+def _subject_cells(listed: Iterable[rbac_v1.Subject]) -> tuple[str, str, str]:
     """(users, groups, service accounts)."""
     found: dict[str, list[str]] = {"User": [], "Group": [], "ServiceAccount": []}
     for subject in listed:
         name = f"{subject.namespace}/{subject.name}" if subject.kind == "ServiceAccount" else subject.name
         found.setdefault(subject.kind, []).append(name)
     return ", ".join(found["User"]), ", ".join(found["Group"]), ", ".join(found["ServiceAccount"])
+
+
+def binding_row(binding: Binding, now: float) -> Sequence[kind.Cell]:
+    role = f"{binding.roleRef.kind}/{binding.roleRef.name}"
+    return (binding.metadata.name, role, cells.age(binding.metadata, now), *_subject_cells(binding.subjects))
 
 
 BINDING_COLUMNS = (

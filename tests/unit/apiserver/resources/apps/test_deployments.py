@@ -91,7 +91,7 @@ def test_validation(spec: dict[str, Any], expected: list[str]) -> None:
 
 
 def test_selectors_are_immutable() -> None:
-    (problem,) = deployments.validate_update(deployment(selector={"matchLabels": {"app": "x"}}), deployment())
+    (problem,) = deployments.KIND.validate_update(deployment(selector={"matchLabels": {"app": "x"}}), deployment())
     assert str(problem) == 'spec.selector: Invalid value: {"matchLabels":{"app":"x"}}: field is immutable'
 
 
