@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
-C = TypeVar("C")
+
+class Condition(Protocol):
+    """What all condition types have."""
+
+    type: str
+
+
+C = TypeVar("C", bound=Condition)
 
 
 def find(conditions: list[C], kind: str) -> C | None:
     for condition in conditions:
-        if condition.type == kind:  # type: ignore[attr-defined]
+        if condition.type == kind:
             return condition
     return None
 
 
 def without(conditions: list[C], kind: str) -> list[C]:
-    return [condition for condition in conditions if condition.type != kind]  # type: ignore[attr-defined]
+    return [condition for condition in conditions if condition.type != kind]
 
 
 def put(conditions: list[Any], condition: Any) -> list[Any]:

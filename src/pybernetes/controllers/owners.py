@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from pybernetes.api import codecs, errors, selectors
 from pybernetes.api.types import meta_v1
 from pybernetes.client import Client, resource_of, transport
 from pybernetes.informers import Informer
 
-T = TypeVar("T")
+
+class Object(Protocol):
+    """What all kinds have."""
+
+    metadata: meta_v1.ObjectMeta
+
+
+T = TypeVar("T", bound=Object)
 
 # The index of objects by their controller's uid; what nobody controls is filed under `orphans/<namespace>`.
 INDEX = "controller"
 
 
-def controller_of(obj: Any) -> meta_v1.OwnerReference | None:
+def controller_of(obj: Object) -> meta_v1.OwnerReference | None:
     for reference in obj.metadata.ownerReferences:
         if reference.controller:
-            return reference  # type: ignore[no-any-return]
+            return reference
     return None
 
 
@@ -69,7 +76,7 @@ async def claim(
     claimed: list[T] = []
     checked = False
     for obj in objects:
-        meta = obj.metadata  # type: ignore[attr-defined]
+        meta = obj.metadata
         reference = controller_of(obj)
         matches = selector.matches(meta.labels)
         if reference is not None:
@@ -99,7 +106,7 @@ async def _check_alive(client: Client, owner: Any) -> None:
 
 
 async def _adopt(client: Client, obj: T, owner: Any, finalizer: str) -> T | None:
-    meta = obj.metadata  # type: ignore[attr-defined]
+    meta = obj.metadata
     missing = [finalizer] if finalizer and finalizer not in meta.finalizers else []
     adopted: T | None = await _set_owners(
         client, obj, [*meta.ownerReferences, reference_to(owner)], [*meta.finalizers, *missing]

@@ -60,7 +60,7 @@ class Recorder:
         self._tasks = Tasks()
         self._last_stamp = 0
 
-    def event(self, obj: Any, type: str, reason: str, message: str) -> None:  # noqa: A002
+    def event(self, obj: Any, type: str, reason: str, message: str) -> None:  # noqa: A002 - the API's word
         """Tell about an object (typed, a tree, or an ObjectReference); `type` is "Normal" or "Warning"."""
         if len(self._waiting) >= WAITING:
             log.warning("%s: too many events are waiting; dropped %s: %s", self._component, reason, message)

@@ -87,7 +87,7 @@ class _Sync:
 
     def __init__(self, controller: Deployments, deployment: apps_v1.Deployment, sets: Sets) -> None:
         self._client, self._recorder = controller._client, controller._recorder
-        self._pods, self._sets_cache = controller._pods, controller._sets.cache
+        self._pods = controller._pods
         self._now = controller._context.clock.time()
         self.deployment = deployment
         self.new = templates.find_new(deployment, sets)

@@ -137,8 +137,10 @@ class GarbageCollector:
         return resource
 
     async def _read(self, resource: scheme.Resource, name: str, namespace: str) -> Any:
+        # A Resource is as good as a type here; what comes back has metadata only, which no type says.
+        target: Any = resource.metadata_only()
         try:
-            return await self._client.get(resource.metadata_only(), name, namespace if resource.namespaced else "")  # type: ignore[arg-type]
+            return await self._client.get(target, name, namespace if resource.namespaced else "")
         except errors.StatusError as error:
             if error.reason == "NotFound":
                 return None
@@ -253,10 +255,5 @@ class GarbageCollector:
         meta = latest.metadata
         # The revision guards what was just read: someone else may add an owner or a finalizer.
         patch = {"metadata": {"uid": meta.uid, "resourceVersion": meta.resourceVersion, **metadata}}
-        return await self._client.patch(
-            resource.metadata_only(),  # type: ignore[arg-type]
-            meta.name,
-            meta.namespace,
-            patch,
-            kind=transport.MERGE_PATCH,
-        )
+        target: Any = resource.metadata_only()
+        return await self._client.patch(target, meta.name, meta.namespace, patch, kind=transport.MERGE_PATCH)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from typing import Any
 
 from pybernetes.api import codecs
 from pybernetes.api.types import core_v1
@@ -25,7 +26,8 @@ class Ranges:
     def take(self, text: str, owner: str) -> None:
         """Note a range that someone has."""
         part = ipaddress.ip_network(text, strict=False)
-        if part.version == self._network.version and part.subnet_of(self._network):  # type: ignore[arg-type]
+        network: Any = self._network
+        if part.version == network.version and part.subnet_of(network):
             self._taken[(int(part.network_address) - int(self._network.network_address)) // self._step] = owner
 
     def give(self, owner: str) -> str | None:
