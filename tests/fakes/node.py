@@ -76,14 +76,16 @@ class Node:
         await self._informers.close()
 
     async def until(self, what: Any, *, seconds: float = 0.0) -> None:
-        """Let things happen until the condition holds; virtual time passes only as given."""
-        if seconds:
-            await self.clock.advance(seconds)
-        for _ in range(400):
+        """Let things happen until the condition holds; virtual time passes only as given, in small steps.
+
+        In one go it could all have passed while a thread was still busy, and timers set after that would never fire.
+        """
+        rounds = 400
+        for _ in range(rounds):
             if what():
                 return
             await asyncio.sleep(0.001)
-            await self.clock.advance(0)
+            await self.clock.advance(seconds / rounds)
         raise AssertionError("the condition did not come true")
 
     def pod(self, name: str) -> core_v1.Pod | None:
