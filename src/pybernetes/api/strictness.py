@@ -1,7 +1,8 @@
-"""Fields that a type does not have: for `fieldValidation`."""
+"""Fields that a type does not have, or that a document has twice: for `fieldValidation`."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from pybernetes.api import codecs
@@ -27,3 +28,31 @@ def unknown_fields(kind: Any, tree: Any, path: str = "") -> list[str]:
             else:
                 found += unknown_fields(known[key], value, step)
     return found
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """An object's members as they are written, repeated ones too."""
+
+
+def duplicate_fields(data: bytes) -> list[str]:
+    """Paths of the fields that a JSON document has more than once; none for what is no JSON."""
+    try:
+        return _duplicates(json.loads(data, object_pairs_hook=_Pairs), "")
+    except (ValueError, RecursionError):
+        return []
+
+
+def _duplicates(value: Any, path: str) -> list[str]:
+    found: list[str] = []
+    if isinstance(value, _Pairs):
+        seen: set[str] = set()
+        for key, held in value:
+            step = f"{path}.{key}" if path else key
+            if key in seen:
+                found.append(step)
+            seen.add(key)
+            found += _duplicates(held, step)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            found += _duplicates(item, f"{path}[{index}]")
+    return list(dict.fromkeys(found))

@@ -98,19 +98,21 @@ def convert(request: requests.Request, document: Any, expected: Any) -> Any:
     except codecs.DecodeError as error:
         why = wording.unmarshal(expected, str(error))
         raise errors.bad_request(f'{name} in version "{short}" cannot be handled as a {name}: {why}') from None
-    check_unknown(request, document, expected)
+    check_fields(request, document, expected)
     return obj
 
 
-def check_unknown(request: requests.Request, document: Any, expected: Any) -> None:
+def check_fields(request: requests.Request, document: Any, expected: Any) -> None:
     """Apply the `fieldValidation` parameter."""
     mode = request.query.get("fieldValidation", "")
     if mode not in ("Strict", "Warn") or expected is dict:
         return
-    unknown = strictness.unknown_fields(expected, document)
-    if not unknown:
+    texts = []
+    if media_type(request) in (JSON, "") and isinstance(request.body, bytes):
+        texts += [f'duplicate field "{path}"' for path in strictness.duplicate_fields(request.body)]
+    texts += [f'unknown field "{path}"' for path in strictness.unknown_fields(expected, document)]
+    if not texts:
         return
-    texts = [f'unknown field "{path}"' for path in unknown]
     if mode == "Warn":
         request.warnings.extend(texts)
         return
