@@ -172,7 +172,18 @@ class ApiServer:
 
     def _paths(self) -> list[str]:
         groups = {f"/apis/{group}/{version}" for group, version, _ in self.registry.kinds if group}
-        known = ["/api", "/api/v1", "/apis", "/healthz", "/livez", "/metrics", "/openapi/v2", "/openapi/v3", "/readyz", "/version"]
+        known = [
+            "/api",
+            "/api/v1",
+            "/apis",
+            "/healthz",
+            "/livez",
+            "/metrics",
+            "/openapi/v2",
+            "/openapi/v3",
+            "/readyz",
+            "/version",
+        ]
         return sorted({*known, *groups})
 
     def _router(self, roles: rbac.Rbac) -> router.Router:

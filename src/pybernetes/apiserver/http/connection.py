@@ -274,8 +274,9 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserError as error:
             self._refuse(400, f"400 Bad Request: {error}")
             return
-        if self._partial and (self._too_large or (not self._body and self._head_size > MAX_HEAD)):
-            self._too_large = True
+        if self._partial and not self._body and self._head_size > MAX_HEAD:
+            self._refuse(431, "431 Request Header Fields Too Large")
+        elif self._partial and self._too_large:
             self._partial = False
             self._arrived.append(self._message(keep_alive=False))
 
