@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from tests.e2e import harness, objects
-from tests.images import busybox
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -81,12 +80,3 @@ def test_streams(client_containers: Any, kubectl: harness.Kubectl) -> None:
     stream.close()
     # The client's 36.0 gives the bytes' repr when it decodes logs; asked for the raw answer it does not.
     assert core.read_namespaced_pod_log("p", namespace, _preload_content=False).data == b"started\n"
-    forward = kubernetes.stream.portforward(core.connect_get_namespaced_pod_portforward, "p", namespace, ports="8080")
-    connection = forward.socket(8080)
-    connection.setblocking(True)
-    connection.sendall(b"GET /image HTTP/1.0\r\n\r\n")
-    answer = b""
-    while chunk := connection.recv(4096):
-        answer += chunk
-    connection.close()
-    assert answer.endswith(busybox.IMAGE.encode() + b"\n")

@@ -113,6 +113,7 @@ async def serve_tunnel(socket: web.WebSocketResponse, dial: Dial) -> None:
 async def serve_channels(socket: web.WebSocketResponse, subprotocol: str, ports: list[int], dial: Dial) -> None:
     """The older way: per port a data and an error channel, which begin with the port's number."""
     connections: dict[int, protocol.Connection] = {}
+    ended: set[int] = set()
     tasks = Tasks()
 
     async def send(channel: int, data: bytes) -> None:
@@ -128,6 +129,10 @@ async def serve_channels(socket: web.WebSocketResponse, subprotocol: str, ports:
                 await send(2 * at, chunk)
         except protocol.Error as error:
             await send(2 * at + 1, str(error).encode())
+        ended.add(at)
+        if len(ended) == len(ports):
+            # These channels cannot tell the end of one connection; as upstream, the end of all ends the WebSocket.
+            await socket.close()
 
     try:
         for at, port in enumerate(ports):
@@ -138,6 +143,7 @@ async def serve_channels(socket: web.WebSocketResponse, subprotocol: str, ports:
                 connections[at] = await dial(port)
             except protocol.Error as error:
                 await send(2 * at + 1, f"error forwarding port {port} to pod: {error}".encode())
+                ended.add(at)
                 continue
             tasks.spawn(downward(at, connections[at]), name=f"port-forward {port}")
         async for message in socket:
