@@ -1,9 +1,9 @@
-"""Every served resource with where it is stored: built once from the visible list of kinds."""
+"""Every served resource with where it is stored: the visible list of kinds, and the custom ones that come and go."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from pybernetes import store as stores
@@ -17,37 +17,52 @@ UNSERVED_SUBRESOURCES = ("ephemeralcontainers", "proxy", "resize")
 # Asked and answered, never stored; `endpoints/reviews.py` serves them.
 REVIEW_GROUPS = ("authentication.k8s.io", "authorization.k8s.io")
 
+Key = tuple[str, str, str]
+
 
 class Registry:
-    """Kinds by group, version and name; collections by group and name, shared by the versions of a resource."""
+    """Kinds by group, version and name; collections by group and name, shared by the versions of a resource.
+
+    `generation` changes whenever a kind comes or goes: what is made from the list of kinds (discovery, OpenAPI) is
+    made again when it is next asked for. `on_change` handlers are called with the key of the kind.
+    """
 
     def __init__(self, served: Iterable[kinds.Kind[Any]], store: stores.Store) -> None:
-        self.kinds: dict[tuple[str, str, str], kinds.Kind[Any]] = {}
+        self.kinds: dict[Key, kinds.Kind[Any]] = {}
+        self.generation = 0
+        self._store = store
         self._collections: dict[tuple[str, str], collections.Collection] = {}
+        self._views: dict[Key, collections.Collection] = {}
+        self._handlers: list[Callable[[Key], None]] = []
         reviews: tuple[kinds.Kind[Any], ...] = tuple(
             kinds.Kind(resource=r) for r in scheme.resources() if r.group in REVIEW_GROUPS
         )
         for kind in (*served, *reviews):
-            resource = kind.resource
-            self.kinds[resource.group, resource.version, resource.name] = kind
-            if (resource.group, resource.name) not in self._collections:
-                self._collections[resource.group, resource.name] = self._collection(kind, store)
+            self._enter(kind)
 
-    def _collection(self, kind: kinds.Kind[Any], store: stores.Store) -> collections.Collection:
+    def _enter(self, kind: kinds.Kind[Any]) -> None:
         resource, view = kind.resource, kind.stored_as
+        self.kinds[_key(resource)] = kind
         if view is not None:
-            return converted.Converted(
+            self._views[_key(resource)] = converted.Converted(
                 self._collections[view.group, view.name],
                 stored=self._type_of(view.group, view.name),
                 to_stored=view.to_stored,
                 from_stored=view.from_stored,
                 labels=view.labels,
             )
-        selectable = selection.Selectable(resource.type, kind.selectable, resource.namespaced)
-        return collections.Collection(store, prefix=keys.prefix(resource), selectable=selectable)
+        elif (resource.group, resource.name) not in self._collections:
+            selectable = selection.Selectable(resource.type, kind.selectable, resource.namespaced)
+            collection = collections.Collection(self._store, prefix=keys.prefix(resource), selectable=selectable)
+            self._collections[resource.group, resource.name] = collection
 
     def _type_of(self, group: str, name: str) -> Any:
-        return next(kind.resource.type for (g, _, n), kind in self.kinds.items() if (g, n) == (group, name))
+        """Of the stored form: the first kind listed that is no view."""
+        return next(
+            kind.resource.type
+            for (g, _, n), kind in self.kinds.items()
+            if (g, n) == (group, name) and kind.stored_as is None
+        )
 
     async def open(self) -> None:
         await asyncio.gather(*(collection.open() for collection in self._collections.values()))
@@ -56,8 +71,40 @@ class Registry:
         for collection in self._collections.values():
             collection.close()
 
+    def on_change(self, handler: Callable[[Key], None]) -> None:
+        self._handlers.append(handler)
+
+    async def add(self, kind: kinds.Kind[Any]) -> None:
+        """Serve a kind from now on, or serve it in this form."""
+        known = (kind.resource.group, kind.resource.name) in self._collections
+        self._enter(kind)
+        if not known:
+            await self._collections[kind.resource.group, kind.resource.name].open()
+        self._changed(_key(kind.resource))
+
+    def remove(self, key: Key) -> None:
+        """Serve a kind no longer; with its last version goes the collection, while what is stored stays."""
+        del self.kinds[key]
+        self._views.pop(key, None)
+        group, _, name = key
+        if not any((g, n) == (group, name) for g, _, n in self.kinds):
+            self._collections.pop((group, name)).close()
+        self._changed(key)
+
+    def _changed(self, key: Key) -> None:
+        self.generation += 1
+        for handler in self._handlers:
+            handler(key)
+
     def collection(self, group: str, resource: str) -> collections.Collection:
+        """Where the objects of a resource are stored, in the form they are stored in."""
         return self._collections[group, resource]
+
+    def of(self, kind: kinds.Kind[Any]) -> collections.Collection:
+        """The objects of a resource, in the form of the kind."""
+        resource = kind.resource
+        view = self._views.get(_key(resource))
+        return self._collections[resource.group, resource.name] if view is None else view
 
     def __iter__(self) -> Iterator[tuple[str, str, collections.Collection]]:
         for (group, name), collection in self._collections.items():
@@ -71,3 +118,7 @@ class Registry:
             if (resource.group, resource.version, resource.name.partition("/")[0]) in self.kinds
             and resource.name.partition("/")[2] not in UNSERVED_SUBRESOURCES
         )
+
+
+def _key(resource: scheme.Resource) -> Key:
+    return resource.group, resource.version, resource.name

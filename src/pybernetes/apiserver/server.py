@@ -194,7 +194,7 @@ class ApiServer:
             is_service = kind.resource.group_resource == "services"
             served[key] = scopes.Scope(
                 kind=kind,
-                collection=collection(kind.resource.group, kind.resource.name),
+                collection=self.registry.of(kind),
                 clock=self._clock,
                 chance=self._chance,
                 admission=admission,

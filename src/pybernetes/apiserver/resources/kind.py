@@ -39,7 +39,11 @@ class Scale:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class StoredAs:
-    """For a kind that is another view of a resource's objects: how they convert, and what its field labels become."""
+    """For a kind that is another view of a resource's objects: how they convert, and what its field labels become.
+
+    `group` and `name` are those of the resource that is stored: another one (events.k8s.io events are core events), or
+    the same in its storage version (autoscaling/v1). It must be listed before its views.
+    """
 
     group: str
     name: str
@@ -73,6 +77,7 @@ class Kind(Generic[T]):
     - `row(obj, now)`: the cells of `columns`, from epoch seconds `now`.
     - `selectable(obj)`: values of the field labels listed in `field_labels`, beside metadata.name and .namespace.
     - `warnings(obj)`: texts for `Warning` headers on create and update.
+    - `schema`: for custom kinds, the openAPIV3Schema of their version as a tree, `{}` where it has none.
     """
 
     resource: scheme.Resource
@@ -96,6 +101,7 @@ class Kind(Generic[T]):
     scale: Scale | None = None
     graceful: bool = False
     stored_as: StoredAs | None = None
+    schema: Mapping[str, Any] | None = None
 
 
 NAME = Column("Name", format="name")
