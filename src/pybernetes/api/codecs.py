@@ -66,6 +66,14 @@ def decode(kind: type[T], data: bytes | bytearray | memoryview) -> T:
         raise DecodeError(str(error)) from None
 
 
+def decode_known(kind: type[T], data: bytes) -> T | None:
+    """JSON bytes as an object of that type; None if they are not one, or hold a field that it does not have."""
+    try:
+        return typing.cast("T", _decoder(typing.cast("Any", kind)).decode(data))
+    except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
 def decode_tree(data: bytes | bytearray | memoryview) -> Any:
     """JSON bytes as dicts and lists. Raises DecodeError."""
     try:
@@ -104,6 +112,36 @@ def _check_depth(data: bytes) -> None:
                 raise DecodeError(f"exceeded max depth of {MAX_DEPTH}")
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
+
+
+def yaml_duplicates(data: bytes) -> list[str]:
+    """The keys that a mapping of a YAML document has again, in Go's words: `line 3: key "a" already set in map`."""
+    import yaml
+
+    found: list[tuple[int, str]] = []
+    try:
+        _check_depth(data)
+        _repeated(yaml.compose(data, Loader=_yaml_loader()), found, set())
+    except (yaml.YAMLError, DecodeError):
+        return []
+    return [f'line {line}: key "{key}" already set in map' for line, key in sorted(found)]
+
+
+def _repeated(node: Any, found: list[tuple[int, str]], visited: set[int]) -> None:
+    if node is None or id(node) in visited or isinstance(node.value, str):
+        return
+    visited.add(id(node))
+    if node.id == "sequence":
+        for item in node.value:
+            _repeated(item, found, visited)
+        return
+    seen: set[str] = set()
+    for key, value in node.value:
+        if isinstance(key.value, str):
+            if key.value in seen:
+                found.append((key.start_mark.line + 1, key.value))
+            seen.add(key.value)
+        _repeated(value, found, visited)
 
 
 class _Plain:

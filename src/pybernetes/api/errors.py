@@ -155,12 +155,6 @@ def timeout(message: str, retry_after: int = 1) -> StatusError:
     return error(504, "Timeout", message, retry_after=retry_after)
 
 
-def invalid_option(option: str, value: str, supported: Iterable[str]) -> StatusError:
-    """A query parameter with a value it cannot have."""
-    problem = fields.not_supported(fields.Path(option), [value], tuple(supported))
-    return invalid("meta.k8s.io", "CreateOptions", "", [problem])
-
-
 def invalid_list_options(option: str, lacking: str) -> StatusError:
     """A combination of list and watch options that is not allowed."""
     why = {

@@ -9,6 +9,20 @@ from typing import Any
 
 from pybernetes.api import codecs, quantity
 
+
+def go_value(tree: Any) -> str:
+    """A tree as Go's `%+v` shows it: `map[a:1 b:[x y]]`."""
+    if isinstance(tree, dict):
+        return f"map[{' '.join(f'{key}:{go_value(tree[key])}' for key in sorted(tree))}]"
+    if isinstance(tree, list):
+        return f"[{' '.join(map(go_value, tree))}]"
+    if tree is None:
+        return "<nil>"
+    if isinstance(tree, bool):
+        return "true" if tree else "false"
+    return str(tree)
+
+
 _EXPECTED = re.compile(r"Expected `(?P<wanted>.+?)`, got `(?P<got>.+?)`(?: - at `(?P<path>.+?)`)?$")
 _GOT = {"str": "string", "int": "number", "float": "number", "array": "array", "object": "object", "bool": "bool"}
 _STEP = re.compile(r"\.([^.\[]+)|\[(.+?)\]")

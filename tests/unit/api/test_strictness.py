@@ -13,8 +13,12 @@ def test_opaque_parts_may_hold_anything():
 
 def test_duplicate_fields_are_found_once_with_their_paths():
     document = b'{"a":1,"b":[{"c":1,"c":2,"c":3},{"c":1}],"a":2}'
-    assert strictness.duplicate_fields(document) == ["b[0].c", "a"]
+    assert strictness.duplicates(document, is_yaml=False) == [
+        'duplicate field "b[0].c"',
+        'duplicate field "a"',
+    ]
+    assert strictness.has_duplicates(document)
 
 
 def test_what_is_no_json_has_no_duplicates():
-    assert strictness.duplicate_fields(b"a: 1") == []
+    assert strictness.duplicates(b"a: 1", is_yaml=False) == []

@@ -25,8 +25,8 @@ Rfc3339 = Annotated[
 Int32 = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
 
 
-class Type(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False, dict=False):
-    """Base of all API types."""
+class Type(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False, dict=False, forbid_unknown_fields=True):
+    """Base of all API types. `codecs` takes documents with unknown fields too, but on the way that notices them."""
 
 
 def zero_quantity() -> Quantity:

@@ -8,6 +8,7 @@ import msgspec
 
 from pybernetes.api import codecs, errors, scheme, strictness, wording
 from pybernetes.apiserver import request as requests
+from pybernetes.apiserver.endpoints import options
 
 JSON = "application/json"
 YAML = "application/yaml"
@@ -48,26 +49,23 @@ def decode(request: requests.Request, resource: scheme.Resource, kind: Any = Non
     expected = kind or resource.type
     body = request.body
     if not isinstance(body, bytes):
-        return codecs.copy(body) if isinstance(body, expected) else convert(request, codecs.to_tree(body), expected)
-    strict = request.query.get("fieldValidation", "")
-    if media_type(request) in (JSON, "") and strict not in ("Strict", "Warn"):
-        if not body.strip():
-            return convert(request, {}, expected)
-        try:
-            obj = codecs.decode(expected, body)
-        except codecs.DecodeError:
-            # Decoded again below, for an answer that names the kind that was sent.
-            pass
-        else:
-            if _declared(obj) == _declared_by(expected):
-                return obj
-    return convert(request, tree(request), expected)
+        return codecs.copy(body) if isinstance(body, expected) else convert(codecs.to_tree(body), expected)
+    if media_type(request) in (JSON, ""):
+        # Most bodies have known fields only, so that one pass over them is enough.
+        obj = codecs.decode_known(expected, body)
+        if obj is not None and _declared(obj) == _declared_by(expected):
+            if options.validation(request) != options.IGNORE and strictness.has_duplicates(body):
+                _report(request, expected, strict_errors(request, None, expected))
+            return obj
+    document = tree(request)
+    obj = convert(document, expected)
+    if options.validation(request) != options.IGNORE:
+        _report(request, expected, strict_errors(request, document, expected))
+    return obj
 
 
-def convert(request: requests.Request, document: Any, expected: Any) -> Any:
-    """A tree as an object of the type, after checking what it says it is."""
-    if expected is dict:
-        return document
+def convert(document: Any, expected: Any) -> Any:
+    """A tree as an object of the type, after checking what it says it is; unknown fields are left out."""
     if not isinstance(document, dict):
         raise errors.bad_request(
             "couldn't get version/kind; json parse error: json: cannot unmarshal "
@@ -98,29 +96,37 @@ def convert(request: requests.Request, document: Any, expected: Any) -> Any:
     except codecs.DecodeError as error:
         why = wording.unmarshal(expected, str(error))
         raise errors.bad_request(f'{name} in version "{short}" cannot be handled as a {name}: {why}') from None
-    check_fields(request, document, expected)
     return obj
 
 
-def check_fields(request: requests.Request, document: Any, expected: Any) -> None:
-    """Apply the `fieldValidation` parameter."""
-    mode = request.query.get("fieldValidation", "")
-    if mode not in ("Strict", "Warn") or expected is dict:
-        return
+def strict_errors(request: requests.Request, document: Any, expected: Any) -> list[str]:
+    """What `fieldValidation` is about: fields that the body has twice, and those of the tree that nobody knows."""
     texts = []
-    if media_type(request) in (JSON, "") and isinstance(request.body, bytes):
-        texts += [f'duplicate field "{path}"' for path in strictness.duplicate_fields(request.body)]
-    texts += [f'unknown field "{path}"' for path in strictness.unknown_fields(expected, document)]
+    if isinstance(request.body, bytes):
+        texts += strictness.duplicates(request.body, is_yaml=media_type(request).endswith("yaml"))
+    if document is not None:
+        texts += [f'unknown field "{path}"' for path in strictness.unknown_fields(expected, document)]
+    return texts
+
+
+def _report(request: requests.Request, expected: Any, texts: list[str]) -> None:
     if not texts:
         return
-    if mode == "Warn":
+    if options.validation(request) == options.WARN:
         request.warnings.extend(texts)
         return
     version, name = _declared_by(expected)
     raise errors.bad_request(
         f'{name} in version "{version.rsplit("/", 1)[-1]}" cannot be handled as a {name}: '
-        f"strict decoding error: {', '.join(texts)}"
+        f"strict decoding error: {strict_text(texts)}"
     )
+
+
+def strict_text(texts: list[str]) -> str:
+    """Several problems as one text, as Go's decoders join them."""
+    lines = [text for text in texts if text.startswith("line ")]
+    fields_ = [text for text in texts if not text.startswith("line ")]
+    return ", ".join([*(["\n  ".join(["yaml: unmarshal errors:", *lines])] if lines else []), *fields_])
 
 
 def _declared(obj: Any) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from pybernetes.api import errors
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver import results
 from pybernetes.apiserver.admission import plugin
-from pybernetes.apiserver.endpoints import bodies, managed, metadata
+from pybernetes.apiserver.endpoints import bodies, managed, metadata, options
 from pybernetes.apiserver.endpoints import scope as scopes
 from pybernetes.apiserver.resources import metadata as object_metadata
 from pybernetes.apiserver.storage import collection as collections
@@ -18,6 +18,7 @@ GENERATE_ATTEMPTS = 8
 
 async def create(scope: scopes.Scope, request: requests.Request) -> results.Result:
     """Answers 201 with the object as stored. Raises StatusError."""
+    options.check(request, "CreateOptions")
     obj = bodies.decode(request, scope.kind.resource)
     return await create_object(scope, request, obj, request.attributes.namespace)
 
@@ -27,7 +28,7 @@ async def create_object(
 ) -> results.Stored | results.Made:
     """Create a decoded object, one's own to change; with `applied`, its managed fields are already right."""
     resource = scope.kind.resource
-    dry_run = metadata.is_dry_run(request)
+    dry_run = options.is_dry_run(request)
     metadata.check_namespace(scope, obj, namespace)
     if obj.metadata.resourceVersion:
         raise errors.bad_request("resourceVersion should not be set on objects to be created")

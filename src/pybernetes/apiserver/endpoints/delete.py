@@ -9,7 +9,8 @@ from pybernetes.api.types import meta_v1
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver import results
 from pybernetes.apiserver.admission import plugin
-from pybernetes.apiserver.endpoints import bodies, lists, metadata, update
+from pybernetes.apiserver.endpoints import bodies, lists, update
+from pybernetes.apiserver.endpoints import options as choices
 from pybernetes.apiserver.endpoints import scope as scopes
 from pybernetes.apiserver.storage import collection as collections
 from pybernetes.apiserver.storage import item as items
@@ -66,11 +67,16 @@ async def delete_collection(scope: scopes.Scope, request: requests.Request) -> r
 
 def delete_options(request: requests.Request) -> meta_v1.DeleteOptions:
     """From the body, or the query where there is none. Raises StatusError for contradictions."""
+    choices.check(request, "DeleteOptions")
     body = request.body
     if body:
         options: meta_v1.DeleteOptions = _decode_options(request)
         if options.dryRun:
-            request.query.setdefault("dryRun", options.dryRun[0])
+            if options.dryRun != ["All"]:
+                problem = fields.not_supported(fields.Path("dryRun"), options.dryRun, ("All",))
+                raise errors.invalid("meta.k8s.io", "DeleteOptions", "", [problem])
+            request.raw_query = request.raw_query or "dryRun=All"
+            request.query["dryRun"] = "All"
     else:
         query = request.query
         options = meta_v1.DeleteOptions()
@@ -144,7 +150,7 @@ async def _delete_once(
     options: meta_v1.DeleteOptions,
 ) -> tuple[items.Item, bool]:
     kind = scope.kind
-    dry_run = metadata.is_dry_run(request)
+    dry_run = choices.is_dry_run(request)
     obj = item.fresh(kind.resource.type)
     _check_preconditions(scope, obj, name, options.preconditions)
     silent = options.propagationPolicy is None and options.orphanDependents is None

@@ -8,7 +8,8 @@ from pybernetes.api import errors, selectors, times
 from pybernetes.api.types import core_v1, meta_v1, policy_v1
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver import results
-from pybernetes.apiserver.endpoints import bodies, delete, metadata
+from pybernetes.apiserver.endpoints import bodies, delete
+from pybernetes.apiserver.endpoints import options as choices
 from pybernetes.apiserver.endpoints import scope as scopes
 from pybernetes.apiserver.storage import collection as collections
 from pybernetes.apiserver.storage import selection
@@ -38,7 +39,7 @@ class Evictions:
         if options.dryRun:
             request.query.setdefault("dryRun", options.dryRun[0])
         pod: core_v1.Pod = scope.find(namespace, name).decoded(core_v1.Pod)
-        if not metadata.is_dry_run(request) and not _may_go_at_once(pod):
+        if not choices.is_dry_run(request) and not _may_go_at_once(pod):
             await self._take_disruption(scope, pod)
         await delete.delete_item(scope, request, namespace, name, options)
         return results.Made(meta_v1.Status(status="Success", code=201), 201)

@@ -7,7 +7,7 @@ from typing import Any
 from pybernetes.api import apply, codecs, times
 from pybernetes.api.types import meta_v1
 from pybernetes.apiserver import request as requests
-from pybernetes.apiserver.endpoints import metadata
+from pybernetes.apiserver.endpoints import options
 from pybernetes.apiserver.endpoints import scope as scopes
 
 
@@ -19,7 +19,7 @@ def created(scope: scopes.Scope, request: requests.Request, obj: Any) -> None:
     entries = apply.created(
         codecs.to_tree(obj),
         resource.type,
-        manager=metadata.manager_of(request),
+        manager=options.manager_of(request),
         api_version=resource.api_version,
         time=times.to_time(scope.clock.time()),
     )
@@ -33,7 +33,7 @@ def updated(scope: scopes.Scope, request: requests.Request, new: Any, old: Any, 
         codecs.to_tree(old),
         codecs.to_tree(new),
         resource.type,
-        manager=metadata.manager_of(request),
+        manager=options.manager_of(request),
         api_version=resource.api_version,
         time=times.to_time(scope.clock.time()),
         subresource=subresource,

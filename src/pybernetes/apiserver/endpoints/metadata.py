@@ -7,7 +7,6 @@ from typing import Any
 import msgspec
 
 from pybernetes.api import codecs, errors, times
-from pybernetes.apiserver import request as requests
 from pybernetes.apiserver.endpoints import scope as scopes
 
 MAX_GENERATED_BASE = 58
@@ -77,23 +76,6 @@ def carry_fields(new: Any, old: Any, *, keep: tuple[str, ...]) -> None:
     for name in new.__struct_fields__:
         if name not in keep:
             setattr(new, name, getattr(old, name))
-
-
-def manager_of(request: requests.Request) -> str:
-    """Who the write is recorded under: `fieldManager`, else the first word of the User-Agent."""
-    given = request.query.get("fieldManager")
-    if given:
-        return given
-    return request.header("user-agent").partition("/")[0][:128] or "unknown"
-
-
-def is_dry_run(request: requests.Request) -> bool:
-    value = request.query.get("dryRun")
-    if value is None or value == "":
-        return False
-    if value != "All":
-        raise errors.invalid_option("dryRun", value, ("All",))
-    return True
 
 
 def same(left: Any, right: Any) -> bool:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from pybernetes.api import apply, codecs, errors, fields, times
+from pybernetes.api import apply, codecs, errors, fields, strictness, times, wording
 from pybernetes.api.patch import json_patch, merge, strategic
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver import results
 from pybernetes.apiserver.authz import authorizer as authorizers
-from pybernetes.apiserver.endpoints import bodies, create, metadata, update
+from pybernetes.apiserver.endpoints import bodies, create, metadata, options, update
 from pybernetes.apiserver.endpoints import scope as scopes
 from pybernetes.apiserver.storage import item as items
 
@@ -25,19 +25,32 @@ SUBRESOURCE_FIELDS = {"status": ("status",), "scale": ("spec",)}
 async def patch(scope: scopes.Scope, request: requests.Request) -> results.Result:
     """Patch the object, or the part of it that the subresource names."""
     kind = patch_type(request)
+    options.check(request, "PatchOptions", applies=kind == APPLY)
     if kind == APPLY:
         return await _apply(scope, request)
     document = body(request, kind)
-    if request.flag("force"):
-        problem = fields.forbidden(fields.Path("force"), "may not be specified for non-apply patch")
-        raise errors.invalid("meta.k8s.io", "PatchOptions", "", [problem])
     of = scope.kind.resource.type
 
     def transform(item: items.Item) -> Any:
         patched = patched_tree(kind, codecs.decode_tree(item.data), document, of)
-        return _object(scope, request, patched)
+        obj = _object(scope, request, patched)
+        _check_strictly(request, kind, document, patched, of)
+        return obj
 
     return await update.write(scope, request, transform, request.attributes.subresource)
+
+
+def _check_strictly(request: requests.Request, kind: str, document: Any, patched: Any, of: Any) -> None:
+    mode = options.validation(request)
+    if mode == options.IGNORE:
+        return
+    texts = bodies.strict_errors(request, patched, of)
+    if texts and mode == options.WARN:
+        request.warnings.extend(text for text in texts if text not in request.warnings)
+    elif texts:
+        shown = wording.go_value(document) if kind == STRATEGIC else codecs.encode(patched).decode()
+        why = f"strict decoding error: {bodies.strict_text(texts)}"
+        raise errors.invalid("", "", "", [fields.invalid(fields.Path("patch"), shown, why)])
 
 
 def patch_type(request: requests.Request) -> str:
@@ -66,7 +79,7 @@ def patched_tree(kind: str, tree: Any, document: Any, of: Any) -> Any:
 
 
 def _object(scope: scopes.Scope, request: requests.Request, tree: Any) -> Any:
-    obj = bodies.convert(request, tree, scope.kind.resource.type)
+    obj = bodies.convert(tree, scope.kind.resource.type)
     attributes = request.attributes
     if obj.metadata.name != attributes.name:
         path = fields.Path("metadata")["name"]
@@ -79,13 +92,12 @@ async def _apply(scope: scopes.Scope, request: requests.Request) -> results.Resu
     attributes = request.attributes
     config = body(request, APPLY)
     manager = request.query.get("fieldManager", "")
-    if not manager:
-        problem = fields.required(fields.Path("fieldManager"), "is required for apply patch")
-        raise errors.invalid("meta.k8s.io", "PatchOptions", "", [problem])
     if not isinstance(config, dict):
         raise errors.bad_request("error decoding YAML: the body is not an object")
-    # Decoding checks kind, types and (where asked for) unknown fields before anything is merged.
-    stated = bodies.convert(request, config, scope.kind.resource.type)
+    # Decoding checks kind and types before anything is merged.
+    of = scope.kind.resource.type
+    stated = bodies.convert(config, of)
+    _check_declared(request, config, of)
     metadata.check_namespace(scope, stated, attributes.namespace)
     if stated.metadata.name and stated.metadata.name != attributes.name:
         raise errors.bad_request(
@@ -124,6 +136,30 @@ async def _apply(scope: scopes.Scope, request: requests.Request) -> results.Resu
         return applied(codecs.decode_tree(item.data))
 
     return await update.write(scope, request, transform, attributes.subresource, applied=True)
+
+
+def _check_declared(request: requests.Request, config: dict[str, Any], of: Any) -> None:
+    """An applied field must be one of the schema's, whatever `fieldValidation` says; twice it may be."""
+    unknown = strictness.unknown_fields(of, config)
+    if unknown:
+        meta = config.get("metadata")
+        meta = meta if isinstance(meta, dict) else {}
+        who = (
+            f"{meta.get('namespace', '')}/{meta.get('name', '')}; {config.get('apiVersion')}, Kind={config.get('kind')}"
+        )
+        listed = "\n  ".join(f".{path}: field not declared in schema" for path in unknown)
+        text = f"errors:\n  {listed}" if len(unknown) > 1 else listed
+        raise errors.bad_request(f"failed to create typed patch object ({who}): {text}")
+    mode = options.validation(request)
+    if mode == options.IGNORE or not isinstance(request.body, bytes):
+        return
+    lines = strictness.duplicates(request.body, is_yaml=True)
+    if lines and mode == options.STRICT:
+        listed = "\n  ".join(lines)
+        raise errors.bad_request(
+            f"error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal errors:\n  {listed}"
+        )
+    request.warnings.extend(lines)
 
 
 def _ignored(scope: scopes.Scope, config: dict[str, Any], subresource: str) -> tuple[str, ...]:

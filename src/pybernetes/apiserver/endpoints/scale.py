@@ -32,7 +32,7 @@ async def patch_(scope: scopes.Scope, request: requests.Request) -> results.Resu
 
     def wanted(current: autoscaling_v1.Scale) -> autoscaling_v1.Scale:
         tree = patch.patched_tree(kind, codecs.to_tree(current), document, autoscaling_v1.Scale)
-        patched: autoscaling_v1.Scale = bodies.convert(request, tree, autoscaling_v1.Scale)
+        patched: autoscaling_v1.Scale = bodies.convert(tree, autoscaling_v1.Scale)
         return patched
 
     return await _write(scope, request, wanted)

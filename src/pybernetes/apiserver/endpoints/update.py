@@ -10,7 +10,7 @@ from pybernetes.apiserver import request as requests
 from pybernetes.apiserver import results
 from pybernetes.apiserver.admission import plugin
 from pybernetes.apiserver.authz import authorizer as authorizers
-from pybernetes.apiserver.endpoints import bodies, create, managed, metadata
+from pybernetes.apiserver.endpoints import bodies, create, managed, metadata, options
 from pybernetes.apiserver.endpoints import scope as scopes
 from pybernetes.apiserver.resources import metadata as object_metadata
 from pybernetes.apiserver.storage import collection as collections
@@ -26,6 +26,7 @@ Transform = Callable[[items.Item], Any]
 async def update(scope: scopes.Scope, request: requests.Request) -> results.Result:
     """Replace the object by the body."""
     attributes = request.attributes
+    options.check(request, "UpdateOptions")
     obj = bodies.decode(request, scope.kind.resource)
     metadata.check_namespace(scope, obj, attributes.namespace)
     if obj.metadata.name and obj.metadata.name != attributes.name:
@@ -79,7 +80,7 @@ async def _write_once(
     subresource: str,
     applied: bool,
 ) -> results.Stored | results.Made:
-    dry_run = metadata.is_dry_run(request)
+    dry_run = options.is_dry_run(request)
     kind = scope.kind
     attributes = plugin.Attributes(
         operation=plugin.UPDATE,
