@@ -75,7 +75,6 @@ def delete_options(request: requests.Request) -> meta_v1.DeleteOptions:
             if options.dryRun != ["All"]:
                 problem = fields.not_supported(fields.Path("dryRun"), options.dryRun, ("All",))
                 raise errors.invalid("meta.k8s.io", "DeleteOptions", "", [problem])
-            request.raw_query = request.raw_query or "dryRun=All"
             request.query["dryRun"] = "All"
     else:
         query = request.query

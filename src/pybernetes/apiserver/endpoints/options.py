@@ -39,7 +39,7 @@ def check(request: requests.Request, kind: str, *, applies: bool = False) -> Non
 
 
 def is_dry_run(request: requests.Request) -> bool:
-    return bool(request.raw_query) and request.query.get("dryRun") == "All"
+    return request.query.get("dryRun") == "All"
 
 
 def validation(request: requests.Request) -> str:
