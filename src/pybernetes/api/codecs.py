@@ -16,7 +16,9 @@ from typing import Any, TypeVar
 import msgspec
 import orjson
 
+from pybernetes.api import custom
 from pybernetes.api.quantity import Quantity
+from pybernetes.api.types import meta_v1
 
 T = TypeVar("T")
 
@@ -33,19 +35,49 @@ class DecodeError(ValueError):
 def _decode_hook(kind: type, value: Any) -> Any:
     if kind is Quantity:
         return Quantity.parse(value)
+    if issubclass(kind, custom.Object):
+        return _custom(kind, value)
     raise NotImplementedError(kind)
+
+
+def _custom(kind: type[custom.Object], tree: Any) -> custom.Object:
+    if not isinstance(tree, dict):
+        raise ValueError(f"Expected `object`, got `{type(tree).__name__}`")
+    obj = kind(
+        _object_meta(tree.get("metadata")),
+        kind.FORM.settled({name: value for name, value in tree.items() if name not in custom.OWN}),
+    )
+    for name in ("apiVersion", "kind"):
+        if isinstance(stated := tree.get(name), str):
+            setattr(obj, name, stated)
+    return obj
+
+
+def _object_meta(tree: Any) -> meta_v1.ObjectMeta:
+    if tree is None:
+        return meta_v1.ObjectMeta()
+    try:
+        return from_tree(meta_v1.ObjectMeta, tree)
+    except DecodeError as error:
+        # Only what goes wrong needs the words.
+        from pybernetes.api import wording
+
+        raise ValueError(wording.unmarshal(meta_v1.ObjectMeta, str(error))) from None
 
 
 def _encode_hook(value: Any) -> Any:
     if isinstance(value, str):
         return str(value)
+    if isinstance(value, custom.Object):
+        return value.members()
     raise NotImplementedError(type(value))
 
 
 _encoder = msgspec.json.Encoder(enc_hook=_encode_hook)
 
 
-@functools.cache
+# Bounded, because the types of custom resources come and go.
+@functools.lru_cache(maxsize=4096)
 def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(kind, dec_hook=_decode_hook)
 

@@ -2,7 +2,7 @@
 
 The table of built-in resources is generated (`types/_resources.py`); types are imported when first asked for, so that
 a program pays only for the groups it uses. Custom resources make their own `Resource` with `type_name=""`; their
-objects are plain JSON trees.
+`carrier` is the type of their objects, or None to a client, which reads them as plain JSON trees.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     type_name: str = ""
     kind_version: str = ""
     partial: bool = False
+    carrier: Any = None
 
     @property
     def api_version(self) -> str:
@@ -47,9 +48,11 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @functools.cached_property
     def type(self) -> Any:
-        """The type that carries it; `dict` for custom resources, PartialObjectMetadata for `metadata_only`."""
+        """The type that carries it; `dict` for unknown ones, PartialObjectMetadata for `metadata_only`."""
         if self.partial:
             return importlib.import_module("pybernetes.api.partial").PartialObjectMetadata
+        if self.carrier is not None:
+            return self.carrier
         return load_type(self.type_name) if self.type_name else dict
 
     def metadata_only(self) -> Resource:

@@ -8,9 +8,10 @@ types contain themselves.
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from typing import Any
 
-from pybernetes.api import codecs
+from pybernetes.api import codecs, custom
 from pybernetes.api.types import _merge
 
 LEAF = "leaf"
@@ -39,6 +40,9 @@ class Shape:
     """
 
     __slots__ = ("__dict__", "_held", "keys", "kind", "merge_key", "of", "strategy")
+
+    # What key fields of a keyed list's elements are where they are left out.
+    key_defaults: Mapping[str, Any] = KEY_DEFAULTS
 
     def __init__(
         self,
@@ -91,7 +95,10 @@ def _field(annotation: Any, merge: str, keys: tuple[str, ...], strategy: str, me
     return Shape(ANY if annotation is Any else LEAF, of=holder)
 
 
-@functools.cache
+@functools.lru_cache(maxsize=4096)
 def of(kind: Any) -> Shape:
-    """The shape of an API type; of `dict`, the type of custom resources, that nothing is known."""
+    """The shape of an API type, or of a version of a custom resource; of `dict`, that nothing is known."""
+    if custom.is_custom(kind):
+        made: Shape = kind.FORM.shape()
+        return made
     return Shape(STRUCT, of=kind) if codecs.is_struct(kind) else UNKNOWN

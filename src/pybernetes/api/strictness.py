@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pybernetes.api import codecs
+from pybernetes.api import codecs, custom
 
 
 def unknown_fields(kind: Any, tree: Any, path: str = "") -> list[str]:
@@ -27,6 +27,8 @@ def unknown_fields(kind: Any, tree: Any, path: str = "") -> list[str]:
                 found.append(step)
             else:
                 found += unknown_fields(known[key], value, step)
+    elif custom.is_custom(holder) and isinstance(tree, dict):
+        found += holder.FORM.unknown(tree)
     return found
 
 

@@ -43,7 +43,7 @@ def ownable(tree: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-@functools.cache
+@functools.lru_cache(maxsize=4096)
 def empty(kind: Any) -> dict[str, Any]:
     """What an object of the type holds before anybody has written to it: the skeleton that is always there."""
     if not codecs.is_struct(kind):
@@ -59,9 +59,9 @@ def key_of(item: Any, of: shape.Shape) -> str:
     keys = of.keys
     if len(keys) == 1:
         name = keys[0]
-        value = item.get(name, shape.KEY_DEFAULTS.get(name))
+        value = item.get(name, of.key_defaults.get(name))
         return f'k:{{"{name}":{_json(value)}}}'
-    values = ",".join(f'"{name}":{_json(item.get(name, shape.KEY_DEFAULTS.get(name)))}' for name in sorted(keys))
+    values = ",".join(f'"{name}":{_json(item.get(name, of.key_defaults.get(name)))}' for name in sorted(keys))
     return f"k:{{{values}}}"
 
 
