@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 @functools.lru_cache(maxsize=64)
 def _whole(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def to_time(seconds: float) -> str:
@@ -18,7 +18,7 @@ def to_time(seconds: float) -> str:
 
 def to_micro_time(seconds: float) -> str:
     """Epoch seconds -> `2026-01-02T03:04:05.678901Z`."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def parse(text: str) -> float:

@@ -96,6 +96,9 @@ def _not_encoded(event: str, item: items.Item) -> bytes:
 def _shown(item: items.Item, resource: scheme.Resource) -> Any:
     if resource.partial:
         return codecs.decode(partial.PartialObjectMetadata, render.partial(item.data))
+    if resource.type is dict:
+        # A custom resource to somebody who does not know its type; the server itself keeps it as another one.
+        return item.fresh(dict)
     return item.decoded(resource.type)
 
 

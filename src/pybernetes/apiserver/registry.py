@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+import msgspec
+
 from pybernetes import store as stores
 from pybernetes.api import scheme
 from pybernetes.apiserver.resources import kind as kinds
@@ -33,6 +35,7 @@ class Registry:
         self._store = store
         self._collections: dict[tuple[str, str], collections.Collection] = {}
         self._views: dict[Key, collections.Collection] = {}
+        self._custom: dict[Key, collections.Collection] = {}
         self._handlers: list[Callable[[Key], None]] = []
         reviews: tuple[kinds.Kind[Any], ...] = tuple(
             kinds.Kind(resource=r) for r in scheme.resources() if r.group in REVIEW_GROUPS
@@ -68,28 +71,32 @@ class Registry:
         await asyncio.gather(*(collection.open() for collection in self._collections.values()))
 
     def close(self) -> None:
-        for collection in self._collections.values():
+        for collection in (*self._collections.values(), *self._custom.values()):
             collection.close()
 
     def on_change(self, handler: Callable[[Key], None]) -> None:
         self._handlers.append(handler)
 
-    async def add(self, kind: kinds.Kind[Any]) -> None:
-        """Serve a kind from now on, or serve it in this form."""
-        known = (kind.resource.group, kind.resource.name) in self._collections
-        self._enter(kind)
-        if not known:
-            await self._collections[kind.resource.group, kind.resource.name].open()
-        self._changed(_key(kind.resource))
+    def add(self, kind: kinds.Kind[Any], collection: collections.Collection) -> None:
+        """Serve a custom kind from now on, or serve it in this form; watches of an earlier form end."""
+        key = _key(kind.resource)
+        self.kinds[key] = kind
+        self._leave(key, collection)
+        self._custom[key] = collection
+        self._changed(key)
 
     def remove(self, key: Key) -> None:
-        """Serve a kind no longer; with its last version goes the collection, while what is stored stays."""
+        """Serve a custom kind no longer; what is stored stays."""
         del self.kinds[key]
-        self._views.pop(key, None)
-        group, _, name = key
-        if not any((g, n) == (group, name) for g, _, n in self.kinds):
-            self._collections.pop((group, name)).close()
+        self._leave(key, None)
+        del self._custom[key]
         self._changed(key)
+
+    def _leave(self, key: Key, successor: collections.Collection | None) -> None:
+        before = self._custom.get(key)
+        if before is not None and before is not successor:
+            before.close()
+            before.watchers.end()
 
     def _changed(self, key: Key) -> None:
         self.generation += 1
@@ -102,21 +109,50 @@ class Registry:
 
     def of(self, kind: kinds.Kind[Any]) -> collections.Collection:
         """The objects of a resource, in the form of the kind."""
-        resource = kind.resource
-        view = self._views.get(_key(resource))
-        return self._collections[resource.group, resource.name] if view is None else view
+        key = _key(kind.resource)
+        for collections_ in (self._views, self._custom):
+            if key in collections_:
+                return collections_[key]
+        group, _, name = key
+        return self._collections[group, name]
 
     def __iter__(self) -> Iterator[tuple[str, str, collections.Collection]]:
+        """Every collection; of custom resources there is one for each version."""
         for (group, name), collection in self._collections.items():
+            yield group, name, collection
+        for (group, _, name), collection in self._custom.items():
             yield group, name, collection
 
     def resources(self) -> tuple[scheme.Resource, ...]:
-        """What discovery tells: the kinds and their subresources, in discovery order."""
-        return tuple(
+        """What discovery tells: the kinds and their subresources, in discovery order; custom ones follow."""
+        built_in = [
             resource
             for resource in scheme.resources()
             if (resource.group, resource.version, resource.name.partition("/")[0]) in self.kinds
             and resource.name.partition("/")[2] not in UNSERVED_SUBRESOURCES
+        ]
+        return (*built_in, *(resource for key in self._custom for resource in subresources(self.kinds[key])))
+
+
+def subresources(kind: kinds.Kind[Any]) -> Iterator[scheme.Resource]:
+    """The resource of a custom kind, and what it has below it."""
+    resource = kind.resource
+    yield resource
+    verbs = ("get", "patch", "update")
+    if kind.has_status:
+        yield msgspec.structs.replace(
+            resource, name=f"{resource.name}/status", verbs=verbs, singular="", short_names=(), categories=()
+        )
+    if kind.scale is not None:
+        yield scheme.Resource(
+            group=resource.group,
+            version=resource.version,
+            name=f"{resource.name}/scale",
+            kind="Scale",
+            namespaced=resource.namespaced,
+            verbs=verbs,
+            type_name="autoscaling_v1.Scale",
+            kind_version="autoscaling/v1",
         )
 
 

@@ -14,6 +14,11 @@ def test_forms() -> None:
     assert times.parse("2023-11-14T23:13:20+01:00") == 1_700_000_000.0
 
 
+def test_early_years_have_four_digits() -> None:
+    assert times.to_time(-62_135_596_770) == "0001-01-01T00:00:30Z"
+    assert times.to_micro_time(-62_135_596_770) == "0001-01-01T00:00:30.000000Z"
+
+
 @given(st.integers(0, 4_000_000_000))
 def test_what_is_written_is_read_back(seconds: int) -> None:
     assert times.parse(times.to_time(seconds)) == seconds

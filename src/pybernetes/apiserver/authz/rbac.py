@@ -73,6 +73,9 @@ class Rbac:
     def bookmark(self, revision: int) -> None:
         """Nothing has changed."""
 
+    def end(self) -> None:
+        """Roles are always served."""
+
     def _decide(self, user: requests.User, attributes: requests.Attributes) -> authorizer.Decision:
         for rule, source in self.rules_of(user, attributes.namespace):
             if rules.allows(rule, attributes):

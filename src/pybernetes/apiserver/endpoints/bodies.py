@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from pybernetes.api import codecs, errors, scheme, strictness, wording
+from pybernetes.api import codecs, custom, errors, scheme, strictness, wording
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver.endpoints import options
 
@@ -77,7 +77,9 @@ def convert(document: Any, expected: Any) -> Any:
     if not isinstance(version, str) or not isinstance(name, str):
         raise errors.bad_request("couldn't get version/kind; json parse error: apiVersion and kind are strings")
     short = version.rsplit("/", 1)[-1]
-    if (version, name) != (wanted_version, wanted_kind):
+    if custom.is_custom(expected):
+        _check_custom(document, version, wanted_version, wanted_kind)
+    elif (version, name) != (wanted_version, wanted_kind):
         if scheme.by_kind(version, name) is None and not _is_option(name):
             raise errors.bad_request(
                 f'{name} in version "{short}" cannot be handled as a {wanted_kind}: '
@@ -99,13 +101,33 @@ def convert(document: Any, expected: Any) -> Any:
     return obj
 
 
+def _check_custom(document: dict[str, Any], version: str, wanted_version: str, wanted_kind: str) -> None:
+    """Custom objects say what they are; whether they are of the right kind is for their validation."""
+    for member in ("kind", "apiVersion"):
+        if not document.get(member):
+            missing = member[0].upper() + member[1:] if member == "kind" else member
+            shown = codecs.encode(document).decode()
+            raise errors.bad_request(
+                f"the object provided is unrecognized (must be of type {wanted_kind}): "
+                f"Object '{missing}' is missing in '{shown}' ({_summary(shown)})"
+            )
+    if version != wanted_version:
+        raise errors.bad_request(
+            f"the API version in the data ({version}) does not match the expected API version ({wanted_version})"
+        )
+
+
+def _summary(text: str) -> str:
+    return text if len(text) <= SUMMARY else f"{text[:SUMMARY]} ..."
+
+
 def strict_errors(request: requests.Request, document: Any, expected: Any) -> list[str]:
     """What `fieldValidation` is about: fields that the body has twice, and those of the tree that nobody knows."""
     texts = []
-    if isinstance(request.body, bytes):
-        texts += strictness.duplicates(request.body, is_yaml=media_type(request).endswith("yaml"))
     if document is not None:
         texts += [f'unknown field "{path}"' for path in strictness.unknown_fields(expected, document)]
+    if isinstance(request.body, bytes):
+        texts += strictness.duplicates(request.body, is_yaml=media_type(request).endswith("yaml"))
     return texts
 
 
@@ -137,6 +159,9 @@ _DECLARED: dict[Any, tuple[str, str]] = {}
 
 
 def _declared_by(kind: Any) -> tuple[str, str]:
+    if custom.is_custom(kind):
+        declared: tuple[str, str] = kind.DECLARED
+        return declared
     found = _DECLARED.get(kind)
     if found is None:
         found = _DECLARED[kind] = _declared(kind()) if issubclass(kind, msgspec.Struct) else ("", "")

@@ -170,6 +170,8 @@ async def _delete_once(
     meta = obj.metadata
     grace = _grace(scope, obj, options)
     meta.finalizers = _finalizers(meta.finalizers, options, orphaning=kind.resource.group_resource in ORPHANING)
+    if meta.deletionTimestamp is None:
+        kind.prepare_delete(obj, times.to_time(scope.clock.time()))
     held = bool(meta.finalizers) or (kind.resource.group_resource == "namespaces" and bool(obj.spec.finalizers))
     if not held and grace == 0:
         if dry_run:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
-from pybernetes.api import codecs, errors, times
+from pybernetes.api import codecs, custom, errors, times
 from pybernetes.apiserver.endpoints import scope as scopes
 
 MAX_GENERATED_BASE = 58
@@ -73,6 +71,9 @@ def bump_generation(scope: scopes.Scope, new: Any, old: Any) -> None:
 
 def carry_fields(new: Any, old: Any, *, keep: tuple[str, ...]) -> None:
     """Every top-level field but those kept comes from the old object: for writes of one subresource."""
+    if isinstance(new, custom.Object):
+        new.carry(old, keep=keep)
+        return
     for name in new.__struct_fields__:
         if name not in keep:
             setattr(new, name, getattr(old, name))
@@ -80,4 +81,4 @@ def carry_fields(new: Any, old: Any, *, keep: tuple[str, ...]) -> None:
 
 def same(left: Any, right: Any) -> bool:
     """Equal as stored."""
-    return isinstance(left, msgspec.Struct) and codecs.encode(left) == codecs.encode(right)
+    return codecs.encode(left) == codecs.encode(right)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from pybernetes.api import apply, codecs, errors, fields, strictness, times, wording
+from pybernetes.api import apply, codecs, errors, fields, scheme, strictness, times, wording
 from pybernetes.api.patch import json_patch, merge, strategic
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver import results
@@ -24,7 +24,7 @@ SUBRESOURCE_FIELDS = {"status": ("status",), "scale": ("spec",)}
 
 async def patch(scope: scopes.Scope, request: requests.Request) -> results.Result:
     """Patch the object, or the part of it that the subresource names."""
-    kind = patch_type(request)
+    kind = patch_type(request, scope.kind.resource)
     options.check(request, "PatchOptions", applies=kind == APPLY)
     if kind == APPLY:
         return await _apply(scope, request)
@@ -53,10 +53,12 @@ def _check_strictly(request: requests.Request, kind: str, document: Any, patched
         raise errors.invalid("", "", "", [fields.invalid(fields.Path("patch"), shown, why)])
 
 
-def patch_type(request: requests.Request) -> str:
+def patch_type(request: requests.Request, resource: scheme.Resource) -> str:
+    """A schema does not say how lists merge in the strategic way, so custom resources do without it."""
     kind = bodies.media_type(request)
-    if kind not in ACCEPTED:
-        raise errors.unsupported_media_type(ACCEPTED)
+    accepted = tuple(name for name in ACCEPTED if name != STRATEGIC) if resource.carrier is not None else ACCEPTED
+    if kind not in accepted:
+        raise errors.unsupported_media_type(accepted)
     return kind
 
 

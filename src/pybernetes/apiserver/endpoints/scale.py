@@ -25,7 +25,7 @@ async def put(scope: scopes.Scope, request: requests.Request) -> results.Result:
 
 
 async def patch_(scope: scopes.Scope, request: requests.Request) -> results.Result:
-    kind = patch.patch_type(request)
+    kind = patch.patch_type(request, scope.kind.resource)
     if kind == patch.APPLY:
         raise errors.unsupported_media_type(patch.ACCEPTED[:3])
     document = patch.body(request, kind)

@@ -108,7 +108,9 @@ async def _write_once(
         if subresource == "status":
             problems += kind.validate_status(new, old)
         elif subresource in ("", "scale"):
-            problems += kind.validate(new) + kind.validate_update(new, old)
+            problems += kind.validate_update(new, old)
+            if not kind.ratchets:
+                problems += kind.validate(new)
         if problems:
             raise scope.invalid(attributes.name, problems)
         request.warnings.extend(kind.warnings(new))

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from pybernetes.api import fields, names, scheme
 
 T = TypeVar("T")
-Cell = str | int | bool
+Cell = str | int | float | bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +52,30 @@ class StoredAs:
     labels: Mapping[str, str]
 
 
+class Writing(NamedTuple):
+    """Who writes, and when (RFC 3339)."""
+
+    user: Any
+    time: str
+
+
 def _nothing(*_: Any) -> None:
     return None
 
 
 def _no_errors(*_: Any) -> list[fields.FieldError]:
     return []
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Part:
+    """A part of an object that is written through a subresource of its own (approval, resize).
+
+    `prepare(new, old)` takes all but that part from the old object, `validate(new, old)` checks what came of it.
+    """
+
+    prepare: Callable[[Any, Any], None]
+    validate: Callable[[Any, Any], list[fields.FieldError]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -73,6 +91,12 @@ class Kind(Generic[T]):
     - `validate(obj)`, `validate_update(new, old)`, `validate_status(new, old)`: field errors with upstream's words.
       Object metadata (name, namespace, labels, annotations, owner references, immutability) is checked by the
       endpoints with `check_name`; `validate_update` need not call `validate`: the endpoints call both.
+      A kind that `ratchets` is not asked to `validate` what updates it: its `validate_update` knows what may stay wrong.
+    - `prepare_delete(obj, time)`: what a first request to delete leaves on the object, as finalizers.
+    - `stamp(new, old, subresource, writing)`: what the object records of its writer and of the time; after the
+      preparation for a write, with `old` None on create.
+    - `parts`: the subresources that are read and written like the object, beside `status` and `scale`.
+    - `allow_unconditional_update`: whether a PUT may leave out the resourceVersion.
     - `spec_of(obj)`: what bumps `metadata.generation` when it changes; None: the kind has no generation.
     - `row(obj, now)`: the cells of `columns`, from epoch seconds `now`.
     - `selectable(obj)`: values of the field labels listed in `field_labels`, beside metadata.name and .namespace.
@@ -88,6 +112,11 @@ class Kind(Generic[T]):
     validate: Callable[[T], list[fields.FieldError]] = _no_errors
     validate_update: Callable[[T, T], list[fields.FieldError]] = _no_errors
     validate_status: Callable[[T, T], list[fields.FieldError]] = _no_errors
+    ratchets: bool = False
+    prepare_delete: Callable[[T, str], None] = _nothing
+    stamp: Callable[[T, T | None, str, Writing], None] | None = None
+    parts: Mapping[str, Part] = field(default_factory=dict)
+    allow_unconditional_update: bool = True
     check_name: Callable[[str], Sequence[str]] = names.dns_subdomain
     has_status: bool = False
     takes_status: bool = False

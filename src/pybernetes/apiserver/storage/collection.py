@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import bisect
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from pybernetes import store as stores
@@ -68,6 +68,7 @@ class Collection:
         self._keys: list[str] = []
         self._window: deque[changed.Change] = deque(maxlen=WINDOW)
         self._window_from = 0
+        self.compacted = 0
         self._handed: dict[int, tuple[bytes, Any]] = {}
         self._subscription: stores.Subscription | None = None
         self.watchers = watchers.Watchers(prefix, selectable)
@@ -77,7 +78,7 @@ class Collection:
         """Load what exists and follow the store from there."""
         page = await self._store.range(self.prefix)
         for entry in page.entries:
-            self._items[entry.key] = items.Item(entry.key, items.served(entry.value, entry.modified), entry.modified)
+            self._items[entry.key] = self._item(entry.key, entry.value, entry.modified)
         self._keys = sorted(self._items)
         self._window_from = page.revision
         self._subscription = await self._store.watch(self.prefix, after=page.revision, sink=self._apply)
@@ -122,7 +123,9 @@ class Collection:
     async def select_at(
         self, selection: selections.Selection, revision: int, *, after: str = "", limit: int = 0
     ) -> Chunk:
-        """As `select`, at an older revision. Raises Gone."""
+        """As `select`, at an older revision. Raises Gone before `compacted`, though what is here would often do."""
+        if revision < self.compacted:
+            raise Gone(revision, self.compacted)
         unchanged = not self._window or self._window[-1].revision <= revision
         if unchanged and revision >= self._window_from:
             # Nothing of this resource has changed since, so what is there now is what was there then.
@@ -133,7 +136,7 @@ class Collection:
             page = await self._store.range(prefix, after=after, revision=revision)
         except stores.Compacted as error:
             raise Gone(error.revision, error.oldest) from None
-        found = (items.Item(e.key, items.served(e.value, e.modified), e.modified) for e in page.entries)
+        found = (self._item(e.key, e.value, e.modified) for e in page.entries)
         matches = selections.predicate(selection, self._selectable)
         chosen = [item for item in found if matches is None or matches(item)]
         remaining = max(len(chosen) - limit, 0) if limit else 0
@@ -182,9 +185,7 @@ class Collection:
         """As `watch`, from before the window, by replaying the store. Raises Gone."""
         try:
             page = await self._store.range(self.prefix, revision=after)
-            replay = _Replay(
-                {e.key: items.Item(e.key, items.served(e.value, e.modified), e.modified) for e in page.entries}
-            )
+            replay = _Replay({e.key: self._item(e.key, e.value, e.modified) for e in page.entries}, self._item)
             subscription = await self._store.watch(self.prefix, after=after, sink=replay)
         except stores.Compacted as error:
             raise Gone(error.revision, error.oldest) from None
@@ -205,7 +206,7 @@ class Collection:
         return bisect.bisect_left(self._keys, start), bisect.bisect_left(self._keys, start[:-1] + "0")
 
     async def _put(self, key: str, obj: Any, expected: int) -> items.Item:
-        value = _stored(obj)
+        value = self._stored(obj)
         self._handed[id(value)] = (value, obj)
         try:
             revision = await self._store.put(key, value, expected=expected)
@@ -218,7 +219,15 @@ class Collection:
         if item is not None and item.modified == revision:
             return item
         # Another write has come in between the commit and this return; answer what this one wrote.
-        return items.Item(key, items.served(value, revision), revision)
+        return self._item(key, value, revision)
+
+    def _item(self, key: str, value: bytes, modified: int) -> items.Item:
+        """What is stored, as it is served."""
+        return items.Item(key, items.served(value, modified), modified)
+
+    def _stored(self, obj: Any) -> bytes:
+        """The object, as it is stored."""
+        return _encoded(obj)
 
     def _note_cause(self, revision: int, key: str) -> None:
         cause = causes.current.get()
@@ -247,7 +256,10 @@ class Collection:
         if handed is not None and self.watchers.objects:
             obj = handed[1]
             _set_revision(obj, str(change.revision))
-        new = items.Item(key, items.served(change.value, change.revision), change.revision, obj)
+        if obj is None:
+            new = self._item(key, change.value, change.revision)
+        else:
+            new = items.Item(key, items.served(change.value, change.revision), change.revision, obj)
         self._items[key] = new
         if old is None:
             bisect.insort(self._keys, key)
@@ -257,8 +269,9 @@ class Collection:
 class _Replay:
     """A sink that turns stored history into changes, given the state it starts from."""
 
-    def __init__(self, state: dict[str, items.Item]) -> None:
+    def __init__(self, state: dict[str, items.Item], item: Callable[[str, bytes, int], items.Item]) -> None:
         self._state = state
+        self._item = item
         self.changes: list[changed.Change] = []
 
     def __call__(self, batch: Sequence[stores.Change]) -> None:
@@ -267,7 +280,7 @@ class _Replay:
             if change.value is None:
                 self.changes.append(_deletion(old, change))
             else:
-                new = items.Item(change.key, items.served(change.value, change.revision), change.revision)
+                new = self._item(change.key, change.value, change.revision)
                 self._state[change.key] = new
                 self.changes.append(changed.Change(old, new, deleted=False))
 
@@ -290,7 +303,7 @@ def _set_revision(obj: Any, revision: str) -> None:
         obj.metadata.resourceVersion = revision
 
 
-def _stored(obj: Any) -> bytes:
+def _encoded(obj: Any) -> bytes:
     _set_revision(obj, "")
     if isinstance(obj, dict):
         del obj["metadata"]["resourceVersion"]

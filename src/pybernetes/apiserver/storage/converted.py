@@ -141,6 +141,9 @@ class _Receiver:
     def bookmark(self, revision: int) -> None:
         self._receiver.bookmark(revision)
 
+    def end(self) -> None:
+        self._receiver.end()
+
 
 class _Leaving(watchers.Watchers):
     """The view's watchers are the base's; only leaving goes through here."""

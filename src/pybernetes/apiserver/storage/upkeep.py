@@ -55,6 +55,8 @@ class Upkeep:
             except stores.Unavailable:
                 # Nothing is lost by compacting later.
                 continue
+            for _, _, collection in self._watched:
+                collection.compacted = before
             before = now
 
     async def _bookmark(self) -> None:

@@ -27,6 +27,10 @@ class Receiver(Protocol):
 
     def bookmark(self, revision: int) -> None: ...
 
+    def end(self) -> None:
+        """The watch is over: what was watched is no longer served, or in another form."""
+        ...
+
 
 class GroupKey(NamedTuple):
     selection: selections.Selection
@@ -101,6 +105,12 @@ class Watchers:
     def deliver(self, batch: Sequence[changed.Change]) -> None:
         for group in tuple(self._groups.values()):
             group.deliver(batch)
+
+    def end(self) -> None:
+        """No more events for anybody."""
+        for group in tuple(self._groups.values()):
+            for member in tuple(group.members):
+                member.end()
 
     def bookmark(self, revision: int) -> None:
         for group in tuple(self._groups.values()):
