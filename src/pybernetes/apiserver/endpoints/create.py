@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from pybernetes.api import errors
+from pybernetes.api import errors, times
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver import results
 from pybernetes.apiserver.admission import plugin
 from pybernetes.apiserver.endpoints import bodies, managed, metadata, options
 from pybernetes.apiserver.endpoints import scope as scopes
+from pybernetes.apiserver.resources import kind as kinds
 from pybernetes.apiserver.resources import metadata as object_metadata
 from pybernetes.apiserver.storage import collection as collections
 
@@ -44,6 +45,8 @@ async def create_object(
         dry_run=dry_run,
     )
     _prepare(scope, obj)
+    if scope.kind.stamp is not None:
+        scope.kind.stamp(obj, None, "", kinds.Writing(request.user, times.to_time(scope.clock.time())))
     if not applied:
         # Before admission: what plugins add is nobody's, so that no client comes to own it.
         managed.created(scope, request, obj)

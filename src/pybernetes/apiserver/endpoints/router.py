@@ -39,7 +39,7 @@ VERBS: dict[str, Endpoint] = {
     "deletecollection": delete.delete_collection,
 }
 NAMED = ("update", "patch")
-STATUS: dict[str, Endpoint] = {"get": get.get, "update": update.update, "patch": patch.patch}
+PART: dict[str, Endpoint] = {"get": get.get, "update": update.update, "patch": patch.patch}
 SCALE: dict[str, Endpoint] = {"get": scale.get, "update": scale.put, "patch": scale.patch_}
 
 
@@ -107,8 +107,8 @@ class Router:
         found = self._subresources.get((resource.group_resource, subresource))
         if found is not None:
             return found
-        if subresource == "status" and scope.kind.has_status:
-            return STATUS
+        if subresource in scope.kind.parts or (subresource == "status" and scope.kind.has_status):
+            return PART
         if subresource == "scale" and scope.kind.scale is not None:
             return SCALE
         raise errors.path_not_found()

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from pybernetes.api import codecs, errors
+from pybernetes.api import codecs, errors, times
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver import results
 from pybernetes.apiserver.admission import plugin
 from pybernetes.apiserver.authz import authorizer as authorizers
 from pybernetes.apiserver.endpoints import bodies, create, managed, metadata, options
 from pybernetes.apiserver.endpoints import scope as scopes
+from pybernetes.apiserver.resources import kind as kinds
 from pybernetes.apiserver.resources import metadata as object_metadata
 from pybernetes.apiserver.storage import collection as collections
 from pybernetes.apiserver.storage import item as items
@@ -95,6 +96,8 @@ async def _write_once(
     )
     metadata.carry_over(new, old)
     _prepare(scope, new, old, subresource)
+    if kind.stamp is not None:
+        kind.stamp(new, old, subresource, kinds.Writing(request.user, times.to_time(scope.clock.time())))
     if not applied:
         managed.updated(scope, request, new, old, subresource)
     if subresource != "status":
@@ -107,6 +110,8 @@ async def _write_once(
         problems = object_metadata.validate_update(new.metadata, old.metadata)
         if subresource == "status":
             problems += kind.validate_status(new, old)
+        elif subresource in kind.parts:
+            problems += kind.parts[subresource].validate(new, old)
         elif subresource in ("", "scale"):
             problems += kind.validate_update(new, old)
             if not kind.ratchets:
@@ -135,6 +140,10 @@ def _prepare(scope: scopes.Scope, new: Any, old: Any, subresource: str) -> None:
         metadata.carry_fields(new, old, keep=("apiVersion", "kind", "metadata", "status"))
         kind.default(new)
         kind.prepare_status(new, old)
+        return
+    if subresource in kind.parts:
+        kind.default(new)
+        kind.parts[subresource].prepare(new, old)
         return
     if subresource == "finalize":
         # What this subresource is for is what `prepare_update` keeps from changing.
