@@ -206,7 +206,7 @@ class Collection:
         return bisect.bisect_left(self._keys, start), bisect.bisect_left(self._keys, start[:-1] + "0")
 
     async def _put(self, key: str, obj: Any, expected: int) -> items.Item:
-        value = self._stored(obj)
+        value = self._value(obj)
         self._handed[id(value)] = (value, obj)
         try:
             revision = await self._store.put(key, value, expected=expected)
@@ -225,7 +225,7 @@ class Collection:
         """What is stored, as it is served."""
         return items.Item(key, items.served(value, modified), modified)
 
-    def _stored(self, obj: Any) -> bytes:
+    def _value(self, obj: Any) -> bytes:
         """The object, as it is stored."""
         return _encoded(obj)
 
