@@ -31,24 +31,58 @@ _TITLES = {
 }
 
 
-class Path:
-    """Where in an object: `Path("spec")["containers"][0]` prints `spec.containers[0]`; `.key("a/b")` is `[a/b]`."""
+class Path(dict["str | int", "Path"]):
+    """Where in an object: `Path("spec")["containers"][0]` prints `spec.containers[0]`; `.key("a/b")` is `[a/b]`.
+
+    Validation makes some hundred paths for each object and prints next to none, so a path keeps the steps that have
+    been taken from it: taking one again is a dictionary look-up.
+    """
 
     __slots__ = ("text",)
+    text: str
+
+    def __new__(cls, text: str = "") -> Path:
+        known = _ROOTS.get(text)
+        if known is None:
+            known = super().__new__(cls)
+            known.text = text
+            if len(_ROOTS) < _MAX_KEPT:
+                _ROOTS[text] = known
+        return known
 
     def __init__(self, text: str = "") -> None:
-        self.text = text
+        """All is done by `__new__`; a dict would take the text for its content."""
 
-    def __getitem__(self, step: str | int) -> Path:
+    def __missing__(self, step: str | int) -> Path:
         if isinstance(step, int):
-            return Path(f"{self.text}[{step}]")
-        return Path(f"{self.text}.{step}" if self.text else step)
+            return self._step(step, f"{self.text}[{step}]")
+        return self._step(step, f"{self.text}.{step}" if self.text else step)
+
+    def _step(self, step: str | int, text: str) -> Path:
+        taken = dict.__new__(Path)
+        taken.text = text
+        if len(self) < _MAX_KEPT:
+            self[step] = taken
+        return taken
 
     def key(self, name: str) -> Path:
-        return Path(f"{self.text}[{name}]")
+        taken = dict.__new__(Path)
+        taken.text = f"{self.text}[{name}]"
+        return taken
 
     def __str__(self) -> str:
         return self.text
+
+    def __bool__(self) -> bool:
+        return True
+
+    __hash__ = object.__hash__  # type: ignore[assignment]
+    __eq__ = object.__eq__
+
+
+# Steps can be the keys of a client's map: so many are kept, and no more.
+_MAX_KEPT = 64
+_ROOTS: dict[str, Path] = {}
 
 
 class FieldError(NamedTuple):

@@ -41,10 +41,13 @@ def _once(pairs: list[tuple[str, Any]]) -> None:
         raise _Duplicate
 
 
+_once_decoder = json.JSONDecoder(object_pairs_hook=_once)
+
+
 def has_duplicates(data: bytes) -> bool:
     """Whether an object in a JSON document has a field twice: quick, because it is asked of nearly every write."""
     try:
-        json.loads(data, object_pairs_hook=_once)
+        _once_decoder.decode(data.decode())
     except _Duplicate:
         return True
     except (ValueError, RecursionError):

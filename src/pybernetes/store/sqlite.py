@@ -16,12 +16,13 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import functools
 import logging
 import pathlib
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import IO, NamedTuple, TypeVar
+from typing import IO, Any, NamedTuple, TypeVar
 
 from pybernetes.store.hub import Hub, HubSubscription
 from pybernetes.store.protocol import Change, Compacted, Conflict, Entry, FutureRevision, Page, Sink, Unavailable
@@ -31,6 +32,8 @@ T = TypeVar("T")
 
 FORMAT = 1
 COMPACT_SLICE = 2000
+# A statement gives up the interpreter lock and has to get it back, against a busy event loop: so few statements.
+ROWS_AT_ONCE = (64, 16, 4, 1)
 SCHEMA = f"""
 CREATE TABLE log (revision INTEGER PRIMARY KEY, key TEXT NOT NULL, value BLOB, created INTEGER NOT NULL);
 CREATE INDEX log_key ON log (key, revision);
@@ -245,10 +248,14 @@ class SqliteStore:
         connection = self._write_connection
         connection.execute("BEGIN IMMEDIATE")
         try:
-            connection.executemany(
-                "INSERT INTO log (revision, key, value, created) VALUES (?, ?, ?, ?)",
-                [(change.revision, change.key, change.value, change.created) for change in changes],
-            )
+            at = 0
+            for rows in ROWS_AT_ONCE:
+                while len(changes) - at >= rows:
+                    values: list[Any] = []
+                    for change in changes[at : at + rows]:
+                        values += (change.revision, change.key, change.value, change.created)
+                    connection.execute(_insertion(rows), values)
+                    at += rows
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:
@@ -312,6 +319,11 @@ class SqliteStore:
         self._write_connection.close()
         if self._lock is not None:
             self._lock.close()
+
+
+@functools.cache
+def _insertion(rows: int) -> str:
+    return "INSERT INTO log (revision, key, value, created) VALUES " + ", ".join(["(?, ?, ?, ?)"] * rows)
 
 
 def prefix_end(prefix: str) -> str:

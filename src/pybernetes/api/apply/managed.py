@@ -93,12 +93,9 @@ def _updater(manager: str, version: str, subresource: str) -> Manager:
     return Manager(manager or "unknown", "Update", version, subresource)
 
 
-def created(
-    tree: dict[str, Any], kind: Any, *, manager: str, api_version: str, time: str, subresource: str = ""
-) -> list[Entry]:
-    """The entries of a new object: its creator owns what it wrote beyond the type's empty skeleton."""
-    fields, _ = walk.changes(walk.empty(kind), tree, kind)
-    fields = without_metadata_itself(fields)
+def created(obj: Any, kind: Any, *, manager: str, api_version: str, time: str, subresource: str = "") -> list[Entry]:
+    """The entries of a new object (or tree): its creator owns what it wrote beyond the type's empty skeleton."""
+    fields = without_metadata_itself(walk.added(obj, kind))
     if not fields:
         return []
     return [_entry(Owned(_updater(manager, api_version, subresource), fields, time))]

@@ -160,6 +160,52 @@ def changes(old: dict[str, Any], new: dict[str, Any], kind: Any) -> tuple[Set, S
     return changed, removed
 
 
+def added(obj: Any, kind: Any) -> Set:
+    """The fields that a new object, or its tree, has beyond the empty skeleton of its type.
+
+    Objects come in series that differ in their metadata only (the pods of a set), so what the other members state is
+    found once for equal bytes.
+    """
+    if not codecs.is_struct(type(obj)):
+        return changes(empty(kind), obj, kind)[0]
+    result: Set = {}
+    untouched = _untouched(kind)
+    for name, encoded in untouched.items():
+        raw = codecs.encode(getattr(obj, name))
+        if raw != encoded:
+            find = _added_metadata if name == "metadata" else _added if len(raw) <= _MAX_REMEMBERED else _added_now
+            result.update(find(kind, name, raw))
+    return result
+
+
+_MAX_REMEMBERED = 4096
+
+
+@functools.cache
+def _untouched(kind: Any) -> dict[str, bytes]:
+    """The members of an empty object, as encoded; by their attributes' names, which at the top are those in JSON."""
+    skeleton = kind()
+    names = (name for name in codecs.field_types(kind) if name not in ("apiVersion", "kind"))
+    return {name: codecs.encode(getattr(skeleton, name)) for name in names}
+
+
+def _added_now(kind: Any, name: str, raw: bytes) -> Set:
+    known = {key: value for key, value in empty(kind).items() if key == name}
+    changed: Set = {}
+    _compare(known, {name: codecs.decode_tree(raw)}, shape.of(kind), changed, {})
+    return changed
+
+
+_added = functools.lru_cache(maxsize=512)(_added_now)
+
+
+def _added_metadata(kind: Any, name: str, raw: bytes) -> Set:
+    meta = ownable({name: codecs.decode_tree(raw)})
+    changed: Set = {}
+    _compare(ownable(empty(kind)), meta, shape.of(kind), changed, {})
+    return changed
+
+
 def _compare(old: Any, new: Any, of: shape.Shape, changed: Set, removed: Set) -> None:
     """Fill in the changes below a value that both sides have."""
     kind = of.kind

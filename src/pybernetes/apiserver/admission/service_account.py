@@ -21,7 +21,8 @@ class ServiceAccount:
 
     def __init__(self, accounts: collections.Collection, chance: chances.Chance) -> None:
         self._accounts = accounts
-        self._chance = chance
+        # One name serves all pods: it has to be unique in its pod only, and pods that are equal stay so.
+        self._volume = VOLUME_PREFIX + chance.suffix(5)
 
     async def admit(self, attributes: plugin.Attributes) -> None:
         if not _concerns(attributes):
@@ -78,7 +79,7 @@ class ServiceAccount:
             return
         volume = next((v.name for v in pod.spec.volumes if v.name.startswith(VOLUME_PREFIX)), "")
         if not volume:
-            volume = VOLUME_PREFIX + self._chance.suffix(5)
+            volume = self._volume
             pod.spec.volumes.append(core_v1.Volume(name=volume, projected=_projection()))
         for container in lacking:
             container.volumeMounts.append(core_v1.VolumeMount(name=volume, mountPath=MOUNT_PATH, readOnly=True))

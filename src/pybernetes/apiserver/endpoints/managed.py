@@ -17,7 +17,7 @@ def created(scope: scopes.Scope, request: requests.Request, obj: Any) -> None:
     if obj.metadata.managedFields:
         obj.metadata.managedFields = []
     entries = apply.created(
-        codecs.to_tree(obj),
+        obj if codecs.is_struct(resource.type) else codecs.to_tree(obj),
         resource.type,
         manager=options.manager_of(request),
         api_version=resource.api_version,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
 
 from pybernetes.api import quantity
 from pybernetes.api.types import core_v1
@@ -17,25 +18,26 @@ def qos_class(pod: core_v1.Pod) -> str:
         if pod.spec.resources is not None
         else [container.resources for container in (*pod.spec.containers, *pod.spec.initContainers)]
     )
-    requests: dict[str, quantity.Quantity] = {}
-    limits: dict[str, quantity.Quantity] = {}
-    guaranteed = True
-    for one in requirements:
-        for name in _COUNTED:
-            amount = one.requests.get(name)
-            if amount is not None and not amount.is_zero():
-                requests[name] = quantity.add(requests.get(name, "0"), amount)
-        limited = [name for name in _COUNTED if name in one.limits and not one.limits[name].is_zero()]
-        for name in limited:
-            limits[name] = quantity.add(limits.get(name, "0"), one.limits[name])
-        guaranteed = guaranteed and len(limited) == len(_COUNTED)
-    if not requests and not limits:
+    if not any(one.requests or one.limits for one in requirements):
         return "BestEffort"
-    if guaranteed and len(requests) == len(limits):
-        equal = all(name in limits and quantity.compare(limits[name], requests[name]) == 0 for name in requests)
-        if equal:
-            return "Guaranteed"
-    return "Burstable"
+    limited = all(len(_counted(one.limits)) == len(_COUNTED) for one in requirements)
+    if limited and _sums(requirements, "requests") == _sums(requirements, "limits"):
+        return "Guaranteed"
+    counted = any(_counted(one.requests) or _counted(one.limits) for one in requirements)
+    return "Burstable" if counted else "BestEffort"
+
+
+def _counted(amounts: Mapping[str, quantity.Quantity]) -> list[str]:
+    return [name for name in _COUNTED if name in amounts and not amounts[name].is_zero()]
+
+
+def _sums(requirements: Iterable[core_v1.ResourceRequirements], part: str) -> dict[str, Fraction]:
+    total: dict[str, Fraction] = {}
+    for one in requirements:
+        amounts = getattr(one, part)
+        for name in _counted(amounts):
+            total[name] = total.get(name, Fraction(0)) + amounts[name].value()
+    return total
 
 
 def _total(containers: Iterable[core_v1.Container], part: str) -> dict[str, quantity.Quantity]:
