@@ -185,7 +185,7 @@ class Collection:
         """As `watch`, from before the window, by replaying the store. Raises Gone."""
         try:
             page = await self._store.range(self.prefix, revision=after)
-            replay = _Replay({e.key: self._item(e.key, e.value, e.modified) for e in page.entries}, self._item)
+            replay = Replay({e.key: self._item(e.key, e.value, e.modified) for e in page.entries}, self._item)
             subscription = await self._store.watch(self.prefix, after=after, sink=replay)
         except stores.Compacted as error:
             raise Gone(error.revision, error.oldest) from None
@@ -266,7 +266,7 @@ class Collection:
         return changed.Change(old, new, deleted=False)
 
 
-class _Replay:
+class Replay:
     """A sink that turns stored history into changes, given the state it starts from."""
 
     def __init__(self, state: dict[str, items.Item], item: Callable[[str, bytes, int], items.Item]) -> None:
