@@ -99,7 +99,7 @@ class ApiServer:
         served = self.registry.resources()
         self._metrics = metrics.Metrics(self._gauges, served)
         self._discovery = discovery.Discovery(served, address=f"{settings.advertise[0]}:{settings.advertise[1]}")
-        self._openapi = openapi.OpenApi(served)
+        self._openapi = openapi.OpenApi(self.registry, clock)
         self._route = self._router(roles)
         self.handler = chain.build(
             metrics=self._metrics,
@@ -149,19 +149,19 @@ class ApiServer:
     async def _endpoint(self, request: requests.Request) -> results.Result:
         if request.attributes.is_resource:
             return await self._route(request)
-        document = self._document(request)
+        document = await self._document(request)
         if document is None:
             raise errors.path_not_found()
         if request.method not in ("GET", "HEAD"):
             raise errors.method_not_allowed()
         return document
 
-    def _document(self, request: requests.Request) -> results.Document | None:
+    async def _document(self, request: requests.Request) -> results.Document | None:
         path = request.path
         if path.startswith("/api"):
             return self._discovery.answer(request)
         if path.startswith("/openapi"):
-            return self._openapi.answer(request)
+            return await self._openapi.answer(request)
         if path in ("/version", "/version/"):
             return results.Document(msgspec.json.encode(version.info()))
         if path == "/metrics":

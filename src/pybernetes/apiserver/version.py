@@ -1,25 +1,23 @@
-"""The version of Kubernetes that is served."""
+"""What /version says: the version of Kubernetes that is served, and what serves it."""
 
 from __future__ import annotations
 
 import platform
 
-MAJOR = "1"
-MINOR = "36"
-GIT_VERSION = "v1.36.2"
+from pybernetes.api import version
 
 
 def info() -> dict[str, str]:
     """The document at /version."""
     machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
     return {
-        "major": MAJOR,
-        "minor": MINOR,
-        "emulationMajor": MAJOR,
-        "emulationMinor": MINOR,
-        "minCompatibilityMajor": MAJOR,
-        "minCompatibilityMinor": "35",
-        "gitVersion": GIT_VERSION,
+        "major": version.MAJOR,
+        "minor": version.MINOR,
+        "emulationMajor": version.MAJOR,
+        "emulationMinor": version.MINOR,
+        "minCompatibilityMajor": version.MAJOR,
+        "minCompatibilityMinor": version.MIN_COMPATIBLE_MINOR,
+        "gitVersion": version.GIT_VERSION,
         "gitCommit": "",
         "gitTreeState": "clean",
         "buildDate": "1970-01-01T00:00:00Z",

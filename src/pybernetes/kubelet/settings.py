@@ -6,7 +6,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-KUBELET_VERSION = "v1.36.2"
+from pybernetes.api import version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +32,7 @@ class Settings:
     cgroup_root: str = "/pybernetes"
     mounts: bool = True
     runtime_scheme: str = "containerd"
-    version: str = KUBELET_VERSION
+    version: str = version.GIT_VERSION
 
     status_frequency: float = 10.0
     report_frequency: float = 300.0
