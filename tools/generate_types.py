@@ -87,7 +87,7 @@ class Generator:
             return f"dict[str, {self.annotation(values, module)}]" if isinstance(values, dict) else "dict[str, Any]"
         if kind == "integer":
             return "Int32" if schema.get("format") == "int32" else "int"
-        return {"string": "str", "boolean": "bool", "number": "float"}.get(kind or "", "Any")
+        return {"string": "str", "boolean": "bool", "number": "int | float"}.get(kind or "", "Any")
 
     def field(self, type_name: str, name: str, schema: dict[str, Any], module: str, gvk: dict[str, str] | None) -> str:
         annotation = self.annotation(schema, module)

@@ -131,12 +131,12 @@ class JSONSchemaProps(Type):
     maxItems: int | None = None
     maxLength: int | None = None
     maxProperties: int | None = None
-    maximum: float | None = None
+    maximum: int | float | None = None
     minItems: int | None = None
     minLength: int | None = None
     minProperties: int | None = None
-    minimum: float | None = None
-    multipleOf: float | None = None
+    minimum: int | float | None = None
+    multipleOf: int | float | None = None
     not_: JSONSchemaProps | None = field(default=None, name="not")
     nullable: bool = False
     oneOf: list[JSONSchemaProps] = []
