@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pybernetes.api import codecs, protobuf
+from pybernetes.api.protobuf import reading
 from pybernetes.api.types import _protobuf, apps_v1, core_v1
 
 
@@ -162,8 +163,8 @@ def test_every_message_names_messages_that_exist() -> None:
     for message, rows in _protobuf.MESSAGES.items():
         for row in rows.split():
             kind = row.split(":")[2].removesuffix("[]").removesuffix("{}")
-            assert kind in protobuf._SCALARS or kind in _protobuf.MESSAGES, f"{message}: {row}"
+            assert kind in reading._SCALARS or kind in _protobuf.MESSAGES, f"{message}: {row}"
 
 
 def test_doubles() -> None:
-    assert protobuf._SCALARS["double"](struct.pack("<d", 1.5)) == 1.5
+    assert reading._SCALARS["double"](struct.pack("<d", 1.5)) == 1.5

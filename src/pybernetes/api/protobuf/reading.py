@@ -1,10 +1,4 @@
-"""Kubernetes protobuf bodies -> plain JSON trees. Stock Go clients send built-in kinds this way.
-
-A table-driven reader of the wire format: the tables (`types/_protobuf.py`) hold field numbers, so no generated classes
-are imported, and what comes out goes the way of every JSON body. An envelope names the kind:
-
-    "k8s\\0" + Unknown{typeMeta{apiVersion, kind}, raw, contentEncoding, contentType}
-"""
+"""Protobuf -> trees, in which every time, quantity and byte string is as JSON has it."""
 
 from __future__ import annotations
 
@@ -12,38 +6,26 @@ import base64
 import functools
 import struct
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
-from pybernetes.api import codecs, scheme, times
-from pybernetes.api.types import _protobuf
+from pybernetes.api import codecs, times
+from pybernetes.api.protobuf import tables
 
-MAGIC = b"k8s\x00"
-MEDIA_TYPE = "application/vnd.kubernetes.protobuf"
 MAX_DEPTH = 100
-
-_META = "apimachinery.pkg.apis.meta.v1."
 _INT64 = 1 << 63
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
-
-
-class _Field(NamedTuple):
-    name: str
-    type: str
-    repeated: bool
-    map: bool
 
 
 def decode(data: bytes) -> dict[str, Any]:
     """The object in an envelope, as a tree with its apiVersion and kind. Raises codecs.DecodeError."""
-    if not data.startswith(MAGIC):
+    if not data.startswith(tables.MAGIC):
         raise codecs.DecodeError(
             "provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]"
         )
     try:
-        envelope: dict[int, Any] = {number: value for number, _, value in _fields(data[len(MAGIC) :])}
+        envelope: dict[int, Any] = {number: value for number, _, value in _fields(data[len(tables.MAGIC) :])}
         meta = {number: value.decode() for number, _, value in _fields(envelope.get(1, b""))}
         api_version, kind = meta.get(1, ""), meta.get(2, "")
-        message = _message_name(api_version, kind)
+        message = tables.message_name(api_version, kind)
         if message is None:
             # Kinds without a binary form (custom resources) travel as JSON inside the envelope.
             tree: Any = codecs.decode_tree(envelope.get(2, b"{}"))
@@ -56,24 +38,9 @@ def decode(data: bytes) -> dict[str, Any]:
     return {**tree, "apiVersion": api_version, "kind": kind}
 
 
-def _message_name(api_version: str, kind: str) -> str | None:
-    if (_META + kind) in _protobuf.MESSAGES and kind.endswith("Options"):
-        return _META + kind
-    resource = scheme.by_kind(api_version, kind)
-    group, _, version = api_version.rpartition("/")
-    package = resource.type_name.split("_")[0] if resource is not None else group.split(".")[0] or "core"
-    name = f"api.{package}.{version}.{kind}"
-    return name if name in _protobuf.MESSAGES else None
-
-
 @functools.cache
-def _table(message: str) -> dict[int, _Field]:
-    table = {}
-    for text in _protobuf.MESSAGES[message].split():
-        number, name, kind = text.split(":")
-        plain = kind.removesuffix("[]").removesuffix("{}")
-        table[int(number)] = _Field(name, plain, kind.endswith("[]"), kind.endswith("{}"))
-    return table
+def _table(message: str) -> dict[int, tables.Field]:
+    return {field.number: field for field in tables.fields(message)}
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
@@ -95,18 +62,18 @@ def _fields(data: bytes) -> Iterator[tuple[int, int, Any]]:
     while at < end:
         tag, at = _varint(data, at)
         wire = tag & 7
-        if wire == _VARINT:
+        if wire == tables.VARINT:
             value: Any
             value, at = _varint(data, at)
-        elif wire == _BYTES:
+        elif wire == tables.BYTES:
             size, at = _varint(data, at)
             if at + size > end:
                 raise ValueError("unexpected EOF")
             value = data[at : at + size]
             at += size
-        elif wire == _FIXED64:
+        elif wire == tables.FIXED64:
             value, at = data[at : at + 8], at + 8
-        elif wire == _FIXED32:
+        elif wire == tables.FIXED32:
             value, at = data[at : at + 4], at + 4
         else:
             raise ValueError(f"wrong wireType = {wire}")
@@ -133,10 +100,10 @@ def _read(message: str, data: bytes, depth: int) -> Any:
             tree.update(item)
         elif item is not None:
             tree[field.name] = item
-    if message.endswith((".ExtraValue", ".Verbs")):
-        # A list that has a name in the wire format and none in JSON.
-        return tree.get("items", [])
-    return tree
+    shaped = _SHAPED.get(message)
+    if shaped is not None:
+        return shaped(tree)
+    return tree.get("items", []) if message.endswith(tables.NAMED_LISTS) else tree
 
 
 def _entry(kind: str, data: bytes, depth: int) -> tuple[str, Any]:
@@ -190,6 +157,12 @@ def _text(value: bytes) -> str:
     return value.decode()
 
 
+# What JSON writes as one of several things.
+_SHAPED: dict[str, Callable[[dict[str, Any]], Any]] = {
+    tables.OR_ARRAY: lambda tree: tree["schema"] if "schema" in tree else tree.get("jSONSchemas", []),
+    tables.OR_BOOL: lambda tree: tree["schema"] if "schema" in tree else tree.get("allows", False),
+    tables.OR_STRINGS: lambda tree: tree["property"] if "property" in tree else tree.get("schema", {}),
+}
 _INTEGERS = ("int32", "int64", "bool")
 _SCALARS: dict[str, Callable[[Any], Any]] = {
     "string": _text,
@@ -198,10 +171,11 @@ _SCALARS: dict[str, Callable[[Any], Any]] = {
     "int32": _signed,
     "int64": _signed,
     "double": lambda value: struct.unpack("<d", value)[0],
-    _META + "Time": _time,
-    _META + "MicroTime": _micro_time,
-    _META + "FieldsV1": _raw_json,
-    "apimachinery.pkg.api.resource.Quantity": _quantity,
-    "apimachinery.pkg.util.intstr.IntOrString": _int_or_string,
-    "apimachinery.pkg.runtime.RawExtension": _raw_json,
+    tables.TIME: _time,
+    tables.MICRO_TIME: _micro_time,
+    tables.FIELDS: _raw_json,
+    tables.QUANTITY: _quantity,
+    tables.INT_OR_STRING: _int_or_string,
+    tables.RAW_EXTENSION: _raw_json,
+    tables.JSON: _raw_json,
 }
