@@ -35,8 +35,9 @@ from pybernetes.apiserver.endpoints import (
 )
 from pybernetes.apiserver.endpoints import scope as scopes
 from pybernetes.apiserver.extensions import discovery, openapi
+from pybernetes.apiserver.extensions.custom import definitions, serving
 from pybernetes.apiserver.http import listener, responder
-from pybernetes.apiserver.resources import kind as kinds
+from pybernetes.apiserver.resources import kind as kinds_
 from pybernetes.apiserver.resources import table as resource_table
 from pybernetes.apiserver.storage import upkeep as upkeeps
 from pybernetes.kits import chance as chances
@@ -55,7 +56,7 @@ class ApiServer:
         *,
         clock: clocks.Clock,
         chance: chances.Chance,
-        kinds: Iterable[kinds.Kind[Any]] | None = None,
+        kinds: Iterable[kinds_.Kind[Any]] | None = None,
     ) -> None:
         self.settings = settings
         self._store = store
@@ -96,9 +97,9 @@ class ApiServer:
             live={"ping": lambda: None, "etcd": self._store_problem},
             ready={"poststarthook/rbac/bootstrap-roles": self._bootstrap_problem},
         )
-        served = self.registry.resources()
-        self._metrics = metrics.Metrics(self._gauges, served)
-        self._discovery = discovery.Discovery(served, address=f"{settings.advertise[0]}:{settings.advertise[1]}")
+        self._definitions = definitions.Definitions(self.registry, store, clock=clock, chance=chance)
+        self._metrics = metrics.Metrics(self._gauges, self.registry.resources())
+        self._discovery = discovery.Discovery(self.registry, address=f"{settings.advertise[0]}:{settings.advertise[1]}")
         self._openapi = openapi.OpenApi(self.registry, clock)
         self._route = self._router(roles)
         self.handler = chain.build(
@@ -124,6 +125,7 @@ class ApiServer:
         await self.registry.open()
         await self._addresses.repair()
         await bootstrap.run(self.client(APISERVER, agent="kube-apiserver"), self.settings)
+        self._definitions.start(self.client(APISERVER, agent="kube-apiserver"))
         self._upkeep.start()
         self._started = True
 
@@ -133,6 +135,7 @@ class ApiServer:
     async def close(self) -> None:
         """Stop serving; the store is the caller's to close."""
         await self._upkeep.close()
+        await self._definitions.close()
         await self._listener.close()
         for transport in self._loopbacks:
             await transport.close()
@@ -189,10 +192,10 @@ class ApiServer:
     def _router(self, roles: rbac.Rbac) -> router.Router:
         collection = self.registry.collection
         admission = plugin.Admission(admission_table.plugins(collection, self._chance))
-        served = {}
-        for key, kind in self.registry.kinds.items():
+
+        def scope(kind: kinds_.Kind[Any]) -> scopes.Scope:
             is_service = kind.resource.group_resource == "services"
-            served[key] = scopes.Scope(
+            return scopes.Scope(
                 kind=kind,
                 collection=self.registry.of(kind),
                 clock=self._clock,
@@ -202,6 +205,8 @@ class ApiServer:
                 reserve=self._addresses.reserve if is_service else None,
                 released=self._addresses.release if is_service else None,
             )
+
+        served = {key: scope(kind) for key, kind in self.registry.kinds.items()}
         nodes = kubelets.Kubelets(collection("", "nodes"), self.settings.kubelet_tls, self._clock)
         return router.Router(
             served,
@@ -215,6 +220,7 @@ class ApiServer:
             ),
             asked=reviews.Reviews(authenticator=self._authenticator, authorizer=self._authorizer, roles=roles),
             parts=components.Components(self.components),
+            custom=serving.Serving(self.registry, make=scope, warning=self._definitions.warning),
         )
 
     # -- what others ask

@@ -27,6 +27,7 @@ from pybernetes.apiserver.endpoints import (
 from pybernetes.apiserver.endpoints import scope as scopes
 
 Endpoint = Callable[[scopes.Scope, requests.Request], Awaitable[results.Result]]
+Custom = Callable[[requests.Request], Awaitable[scopes.Scope | None]]
 
 VERBS: dict[str, Endpoint] = {
     "create": create.create,
@@ -44,7 +45,7 @@ SCALE: dict[str, Endpoint] = {"get": scale.get, "update": scale.put, "patch": sc
 
 
 class Router:
-    """`scopes` are the served resources by group, version and name."""
+    """`scopes` are the served resources by group, version and name; `custom` finds those that come and go."""
 
     def __init__(
         self,
@@ -55,8 +56,10 @@ class Router:
         tokens: token.Tokens,
         asked: reviews.Reviews,
         parts: components.Components,
+        custom: Custom,
     ) -> None:
         self._scopes = scopes
+        self._custom = custom
         self._reviews = asked.handlers()
         self._components: dict[str, Endpoint] = {"get": parts.get, "list": parts.list_}
         self._subresources: dict[tuple[str, str], dict[str, Endpoint]] = {
@@ -72,7 +75,7 @@ class Router:
 
     async def __call__(self, request: requests.Request) -> results.Result:
         at = request.attributes
-        scope = self._scopes.get((at.group, at.version, at.resource))
+        scope = self._scopes.get((at.group, at.version, at.resource)) or await self._custom(request)
         if scope is None:
             raise errors.path_not_found()
         resource = scope.kind.resource
@@ -96,6 +99,9 @@ class Router:
 
     def _endpoints(self, scope: scopes.Scope, subresource: str) -> Mapping[str, Endpoint]:
         resource = scope.kind.resource
+        if not subresource and resource.carrier is not None:
+            # What discovery tells of a resource that is going is less than what it can still be asked.
+            return VERBS
         if not subresource:
             if resource.name in self._reviews:
                 return {"create": self._reviews[resource.name]}

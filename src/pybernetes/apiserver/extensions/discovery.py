@@ -3,31 +3,51 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
 
 import msgspec
 
 from pybernetes.api import scheme
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver import results
+from pybernetes.apiserver.extensions import versions as order
 
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 
 
-class Discovery:
-    """`resources` are the served ones in discovery order, subresources (`pods/log`) among them."""
+class Served(Protocol):
+    """Where the resources come from; `generation` changes with them."""
 
-    def __init__(self, resources: Iterable[scheme.Resource], *, address: str) -> None:
+    generation: int
+
+    def resources(self) -> Sequence[scheme.Resource]:
+        """In discovery order, subresources (`pods/log`) among them; custom ones, which have a carrier, come last."""
+        ...
+
+
+class Discovery:
+    """The documents are made when they are asked for first, and again after the resources have changed."""
+
+    def __init__(self, served: Served, *, address: str) -> None:
+        self._served = served
+        self._address = address
+        self._generation = -1
         self._groups: dict[str, dict[str, list[scheme.Resource]]] = {}
-        for resource in resources:
-            self._groups.setdefault(resource.group, {}).setdefault(resource.version, []).append(resource)
         self._documents: dict[str, bytes] = {}
         self._etags: dict[str, str] = {}
-        self._build(address)
+
+    def _refresh(self) -> None:
+        self._generation = self._served.generation
+        self._groups = grouped(self._served.resources())
+        self._documents.clear()
+        self._etags.clear()
+        self._build(self._address)
 
     def answer(self, request: requests.Request) -> results.Document | None:
         """The document for a path, None if the path is not one of discovery."""
+        if self._generation != self._served.generation:
+            self._refresh()
         path = request.path.rstrip("/") or "/"
         if path in ("/api", "/apis") and "as=APIGroupDiscoveryList" in request.header("accept"):
             return self._aggregated(path, request)
@@ -74,6 +94,21 @@ class Discovery:
             )
             add(f"{path}#aggregated", body)
             self._etags[f"{path}#aggregated"] = f'"{hashlib.sha256(body).hexdigest().upper()}"'
+
+
+def grouped(resources: Iterable[scheme.Resource]) -> dict[str, dict[str, list[scheme.Resource]]]:
+    """By group and version. Groups of custom resources follow the built-in ones; newer versions come first."""
+    built_in: dict[str, dict[str, list[scheme.Resource]]] = {}
+    custom: dict[str, dict[str, list[scheme.Resource]]] = {}
+    group_is_custom: dict[str, bool] = {}
+    for resource in resources:
+        of = custom if group_is_custom.setdefault(resource.group, resource.carrier is not None) else built_in
+        of.setdefault(resource.group, {}).setdefault(resource.version, []).append(resource)
+    for group, found in custom.items():
+        custom[group] = {version: found[version] for version in sorted(found, key=order.priority, reverse=True)}
+    # As the names of the APIServices are ordered, which have the version in front.
+    first = sorted(custom, key=lambda group: min(f"{version}.{group}" for version in custom[group]))
+    return built_in | {group: custom[group] for group in first}
 
 
 def _json(document: Any) -> bytes:

@@ -11,21 +11,23 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pybernetes import client as clients
 from pybernetes import store as stores
 from pybernetes.api import codecs, errors, times
 from pybernetes.api.types import apiextensions_v1
 from pybernetes.apiserver import registry as registries
-from pybernetes.apiserver.extensions.custom import approval, conversion, kinds, names, webhook
-from pybernetes.apiserver.extensions.custom import collections as versions
+from pybernetes.apiserver.extensions.custom import approval, names
+from pybernetes.apiserver.storage import collection as collections
 from pybernetes.apiserver.storage import item as items
-from pybernetes.apiserver.storage import keys, selection, watchers
+from pybernetes.apiserver.storage import selection, watchers
 from pybernetes.kits import chance as chances
 from pybernetes.kits import clock as clocks
 from pybernetes.kits import tasks as tasks_
+
+if TYPE_CHECKING:
+    from pybernetes.apiserver.extensions.custom import kinds, publishing
 
 log = logging.getLogger(__name__)
 
@@ -34,17 +36,6 @@ GROUP, RESOURCE = "apiextensions.k8s.io", "customresourcedefinitions"
 FINALIZER = "customresourcecleanup.apiextensions.k8s.io"
 # Between tries where the server itself refuses, in seconds.
 RETRY_SECONDS = 1.0
-
-
-@dataclass(slots=True)
-class _Served:
-    """What is served for a definition, and what that was made from."""
-
-    made_from: bytes
-    terminating: bool = False
-    collections: dict[registries.Key, versions.Version] = field(default_factory=dict)
-    warnings: dict[registries.Key, str] = field(default_factory=dict)
-    stored: versions.Version | None = None
 
 
 class Definitions:
@@ -64,17 +55,18 @@ class Definitions:
         self._clock = clock
         self._chance = chance
         self._rules = rules
-        self._stored = registry.collection(GROUP, RESOURCE)
         self._client: clients.Client | None = None
         self._tasks = tasks_.Tasks()
         self._waiting: dict[str, None] = {}
         self._wake = asyncio.Event()
-        self._served: dict[str, _Served] = {}
+        self._served: dict[str, publishing.Served] = {}
         self._emptying: set[str] = set()
 
     def start(self, client: clients.Client) -> None:
         """Serve at once what has been established before, and follow what is stored from now on."""
         self._client = client
+        if (GROUP, "v1", RESOURCE) not in self._registry.kinds:
+            return
         for item in self._stored.select(selection.EVERYTHING).items:
             definition = item.fresh(Definition)
             if names.is_true(definition, names.ESTABLISHED):
@@ -86,6 +78,10 @@ class Definitions:
 
     async def close(self) -> None:
         await self._tasks.close()
+
+    @property
+    def _stored(self) -> collections.Collection:
+        return self._registry.collection(GROUP, RESOURCE)
 
     def warning(self, key: registries.Key) -> str:
         """What users of a version are to be warned of."""
@@ -176,63 +172,23 @@ class Definitions:
     # -- what is served
 
     def _serve(self, definition: Definition, *, terminating: bool = False) -> None:
+        """Serve what the definition says, unless that is done already."""
+        # Most clusters start without custom resources, and need not wait for what only those take.
+        from pybernetes.apiserver.extensions.custom import publishing
+
         name = definition.metadata.name
-        made_from = codecs.encode([definition.spec, definition.status.acceptedNames])
         before = self._served.get(name)
+        made_from = codecs.encode([definition.spec, definition.status.acceptedNames])
         if before is not None and before.made_from == made_from:
             if before.terminating != terminating:
-                self._add_kinds(definition, before, terminating=terminating)
+                publishing.add_kinds(self._registry, definition, before, terminating=terminating, rules=self._rules)
             return
-        types = kinds.types_of(definition)
-        group = definition.spec.group
-        stored = next(types[f"{group}/{version.name}"] for version in definition.spec.versions if version.storage)
-        converter = self._converter(definition)
-
-        def collect(version: apiextensions_v1.CustomResourceDefinitionVersion) -> versions.Version:
-            carrier = types[f"{group}/{version.name}"]
-            kind = kinds.make(definition, version, carrier)
-            return versions.Version(
-                self._store,
-                prefix=keys.prefix(kind.resource),
-                selectable=selection.Selectable(carrier, kind.selectable, kind.resource.namespaced),
-                carrier=carrier,
-                stored=stored,
-                types=types,
-                converter=converter,
-                tasks=self._tasks,
-            )
-
-        plural = definition.status.acceptedNames.plural
-        served = _Served(made_from)
-        for version in definition.spec.versions:
-            if version.served:
-                key = (group, version.name, plural)
-                served.collections[key] = collect(version)
-                served.warnings[key] = kinds.deprecation(definition, version)
-        storage = next(version for version in definition.spec.versions if version.storage)
-        found = served.collections.get((group, storage.name, plural))
-        served.stored = collect(storage) if found is None else found
+        converter = publishing.converter(definition, self._registry.collection("", "services"), self._chance)
+        served = publishing.served(definition, self._store, converter, self._tasks, made_from=made_from)
         self._served[name] = served
-        self._add_kinds(definition, served, terminating=terminating)
+        publishing.add_kinds(self._registry, definition, served, terminating=terminating, rules=self._rules)
         for key in before.collections.keys() - served.collections.keys() if before is not None else ():
             self._registry.remove(key)
-
-    def _add_kinds(self, definition: Definition, served: _Served, *, terminating: bool) -> None:
-        served.terminating = terminating
-        for version in definition.spec.versions:
-            collection = served.collections.get((definition.spec.group, version.name, definition.spec.names.plural))
-            if collection is not None:
-                carrier = collection.carrier
-                kind = kinds.make(definition, version, carrier, terminating=terminating, rules=self._rules)
-                self._registry.add(kind, collection)
-
-    def _converter(self, definition: Definition) -> conversion.Converter:
-        declared = definition.spec.conversion
-        if declared is None or declared.strategy != "Webhook" or declared.webhook is None:
-            return conversion.Renaming()
-        config = declared.webhook.clientConfig or apiextensions_v1.WebhookClientConfig()
-        call = webhook.caller(config, self._registry.collection("", "services"))
-        return conversion.Asking(definition, call, self._chance)
 
     def _withdraw(self, name: str) -> None:
         served = self._served.pop(name, None)
@@ -269,7 +225,7 @@ class Definitions:
         if not len(collection):
             await self._release(definition, "InstanceDeletionCompleted", "removed all instances")
 
-    def _tell_when_empty(self, name: str, collection: versions.Version) -> None:
+    def _tell_when_empty(self, name: str, collection: collections.Collection) -> None:
         """When the last instance has gone, the definition is looked at again."""
 
         def changed(_: str) -> None:

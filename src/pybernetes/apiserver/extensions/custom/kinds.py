@@ -7,6 +7,7 @@ from typing import Any
 
 from pybernetes.api import codecs, custom, errors, fields, names, scheme
 from pybernetes.api.types import apiextensions_v1
+from pybernetes.apiserver.extensions import versions
 from pybernetes.apiserver.extensions.custom import (
     columns,
     embedded,
@@ -268,28 +269,6 @@ def deprecation(definition: Definition, version: Version) -> str:
     newer = [
         other.name
         for other in definition.spec.versions
-        if other.served and not other.deprecated and priority(other.name) > priority(version.name)
+        if other.served and not other.deprecated and versions.priority(other.name) > versions.priority(version.name)
     ]
-    return f"{text}; use {group}/{max(newer, key=priority)} {kind}" if newer else text
-
-
-def priority(version: str) -> tuple[Any, ...]:
-    """Orders versions as clients are to prefer them: v2 > v1 > v1beta1 > v1alpha1 > anything else, which is by name."""
-    stage, major, minor = _parsed(version)
-    if stage < 0:
-        # Other names come in the order of the alphabet, the first one being the greatest.
-        return (stage, (*(-ord(char) for char in version), 1), 0)
-    return (stage, major, minor)
-
-
-def _parsed(version: str) -> tuple[int, int, int]:
-    digits = version[1:]
-    for stage, word in ((1, "beta"), (0, "alpha")):
-        major, found, minor = digits.partition(word)
-        if found and _is_number(major) and _is_number(minor):
-            return stage, int(major), int(minor)
-    return (2, int(digits), 0) if version[:1] == "v" and _is_number(digits) else (-1, 0, 0)
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and text[0] != "0"
+    return f"{text}; use {group}/{max(newer, key=versions.priority)} {kind}" if newer else text

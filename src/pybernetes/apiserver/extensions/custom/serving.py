@@ -8,7 +8,6 @@ from typing import Any
 from pybernetes.apiserver import registry as registries
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver.endpoints import scope as scopes
-from pybernetes.apiserver.extensions.custom import collections as versions
 from pybernetes.apiserver.resources import kind as kinds
 
 
@@ -41,9 +40,8 @@ class Serving:
             if kind is None:
                 return None
             scope = self._scopes[key] = self._make(kind)
-        collection = scope.collection
-        if isinstance(collection, versions.Version):
-            await collection.ready()
+        # At first use it is loaded; and what has to be converted may not have caught up with the store.
+        await scope.collection.open()
         if text := self._warning(key):
             request.warnings.append(text)
         return scope

@@ -111,7 +111,7 @@ def warnings(definition: Definition) -> list[str]:
     return [f'unrecognized format "{name}"' for name in definition_validation.unrecognised_formats(definition)]
 
 
-KIND = kinds.Kind[Definition](
+KIND: kinds.Kind[Definition] = kinds.Kind(
     resource=kinds.resource("apiextensions.k8s.io", "v1", "customresourcedefinitions"),
     default=default,
     prepare_create=_keep_stored,
