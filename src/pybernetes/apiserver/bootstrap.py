@@ -1,16 +1,20 @@
-"""What a new cluster begins with: system namespaces, RBAC policy, priority classes, the `kubernetes` service."""
+"""What a new cluster begins with: system namespaces, RBAC policy, priority classes, flow control, the `kubernetes`
+service, and an APIService for each version served."""
 
 from __future__ import annotations
 
 import asyncio
 import ipaddress
+from collections.abc import Collection
 from typing import Any
 
 from pybernetes import client as clients
 from pybernetes.api import codecs, errors
-from pybernetes.api.types import core_v1, discovery_v1, meta_v1, networking_v1, scheduling_v1
+from pybernetes.api.types import apiregistration_v1, core_v1, discovery_v1, meta_v1, networking_v1, scheduling_v1
 from pybernetes.apiserver import settings as settings_
 from pybernetes.apiserver.authz import bootstrap
+from pybernetes.apiserver.resources.apiregistration import local
+from pybernetes.apiserver.resources.flowcontrol import mandatory
 
 NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 PRIORITY_CLASSES = (
@@ -27,8 +31,11 @@ PRIORITY_CLASSES = (
 )
 
 
-async def run(client: clients.Client, settings: settings_.Settings) -> None:
-    """Create what is missing, and bring the bootstrap policy up to date. Safe to run at every start."""
+async def run(client: clients.Client, settings: settings_.Settings, versions: Collection[tuple[str, str]]) -> None:
+    """Create what is missing, and bring the bootstrap policy up to date. Safe to run at every start.
+
+    `versions` are the (group, version) pairs that are served.
+    """
     await asyncio.gather(*(_ensure(client, _namespace(name)) for name in NAMESPACES))
     policy = [
         *bootstrap.cluster_roles(),
@@ -42,6 +49,8 @@ async def run(client: clients.Client, settings: settings_.Settings) -> None:
         *(_ensure(client, obj) for obj in classes),
         _ensure(client, _service_cidr(settings)),
         _kubernetes_service(client, settings),
+        *(_ensure(client, obj) for obj in _flow_control(versions)),
+        _local_services(client, versions),
     )
 
 
@@ -72,6 +81,25 @@ async def _reconcile(client: clients.Client, wanted: Any) -> None:
         changed = codecs.copy(found)
         getattr(changed, field).extend(lacking)
         await client.update(changed)
+
+
+def _flow_control(versions: Collection[tuple[str, str]]) -> list[Any]:
+    if ("flowcontrol.apiserver.k8s.io", "v1") not in versions:
+        return []
+    return [codecs.copy(obj) for obj in (*mandatory.priority_levels(), *mandatory.flow_schemas())]
+
+
+async def _local_services(client: clients.Client, versions: Collection[tuple[str, str]]) -> None:
+    """An APIService for what is served; those of an earlier start with other versions go."""
+    if ("apiregistration.k8s.io", "v1") not in versions:
+        return
+    wanted = local.services(versions)
+    await asyncio.gather(*(_ensure(client, service) for service in wanted))
+    names = {service.metadata.name for service in wanted}
+    found = await client.list(apiregistration_v1.APIService, labels=local.SELECTOR)
+    for service in found.items:
+        if service.metadata.name not in names:
+            await client.delete(apiregistration_v1.APIService, service.metadata.name)
 
 
 def _namespace(name: str) -> core_v1.Namespace:

@@ -48,24 +48,24 @@ class Registry:
         self.kinds[_key(resource)] = kind
         if view is not None:
             self._views[_key(resource)] = converted.Converted(
-                self._collections[view.group, view.name],
-                stored=self._type_of(view.group, view.name),
+                self._collect(view.base),
+                stored=view.base.resource.type,
                 to_stored=view.to_stored,
                 from_stored=view.from_stored,
                 labels=view.labels,
             )
-        elif (resource.group, resource.name) not in self._collections:
-            selectable = selection.Selectable(resource.type, kind.selectable, resource.namespaced)
-            collection = collections.Collection(self._store, prefix=keys.prefix(resource), selectable=selectable)
-            self._collections[resource.group, resource.name] = collection
+        else:
+            self._collect(kind)
 
-    def _type_of(self, group: str, name: str) -> Any:
-        """Of the stored form: the first kind listed that is no view."""
-        return next(
-            kind.resource.type
-            for (g, _, n), kind in self.kinds.items()
-            if (g, n) == (group, name) and kind.stored_as is None
-        )
+    def _collect(self, kind: kinds.Kind[Any]) -> collections.Collection:
+        """Where the objects of a kind that is stored are; made for the first version that asks."""
+        resource = kind.resource
+        found = self._collections.get((resource.group, resource.name))
+        if found is None:
+            selectable = selection.Selectable(resource.type, kind.selectable, resource.namespaced)
+            found = collections.Collection(self._store, prefix=keys.prefix(resource), selectable=selectable)
+            self._collections[resource.group, resource.name] = found
+        return found
 
     async def open(self) -> None:
         await asyncio.gather(*(collection.open() for collection in self._collections.values()))

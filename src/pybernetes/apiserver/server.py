@@ -124,7 +124,8 @@ class ApiServer:
         """Load the store and make sure of what every cluster has."""
         await self.registry.open()
         await self._addresses.repair()
-        await bootstrap.run(self.client(APISERVER, agent="kube-apiserver"), self.settings)
+        versions = {(group, version) for group, version, _ in self.registry.kinds}
+        await bootstrap.run(self.client(APISERVER, agent="kube-apiserver"), self.settings, versions)
         self._definitions.start(self.client(APISERVER, agent="kube-apiserver"))
         self._upkeep.start()
         self._started = True

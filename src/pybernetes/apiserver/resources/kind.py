@@ -41,12 +41,11 @@ class Scale:
 class StoredAs:
     """For a kind that is another view of a resource's objects: how they convert, and what its field labels become.
 
-    `group` and `name` are those of the resource that is stored: another one (events.k8s.io events are core events), or
-    the same in its storage version (autoscaling/v1). It must be listed before its views.
+    `base` is the kind that is stored: another resource (events.k8s.io events are core events), or the same in its
+    storage version (autoscaling/v2), which need not be served.
     """
 
-    group: str
-    name: str
+    base: Kind[Any]
     to_stored: Callable[[Any], Any]
     from_stored: Callable[[Any], Any]
     labels: Mapping[str, str]
@@ -91,7 +90,7 @@ class Kind(Generic[T]):
     - `validate(obj)`, `validate_update(new, old)`, `validate_status(new, old)`: field errors with upstream's words.
       Object metadata (name, namespace, labels, annotations, owner references, immutability) is checked by the
       endpoints with `check_name`; `validate_update` need not call `validate`: the endpoints call both.
-      A kind that `ratchets` is not asked to `validate` what updates it: its `validate_update` knows what may stay wrong.
+      A kind that `ratchets` is not asked to `validate` an update: its `validate_update` knows what may stay wrong.
     - `prepare_delete(obj, time)`: what a first request to delete leaves on the object, as finalizers.
     - `stamp(new, old, subresource, writing)`: what the object records of its writer and of the time; after the
       preparation for a write, with `old` None on create.

@@ -31,9 +31,9 @@ def test_every_kind_takes_an_empty_object(served: kind.Kind[Any]) -> None:
 
 
 def test_each_resource_once_and_in_discovery_order() -> None:
-    names = [(k.resource.group, k.resource.name) for k in table.kinds()]
+    names = [(k.resource.group, k.resource.version, k.resource.name) for k in table.kinds()]
     assert len(set(names)) == len(names)
-    core = [name for group, name in names if not group]
+    core = [name for group, _, name in names if not group]
     assert core == sorted(core)
 
 

@@ -100,5 +100,5 @@ KIND: kind.Kind[events_v1.Event] = kind.Kind(
     row=row,
     field_labels=tuple(_LABELS),
     selectable=selectable,
-    stored_as=kind.StoredAs(group="", name="events", to_stored=to_core, from_stored=from_core, labels=_LABELS),
+    stored_as=kind.StoredAs(base=core_events.KIND, to_stored=to_core, from_stored=from_core, labels=_LABELS),
 )
