@@ -18,11 +18,11 @@ class SchemaForm:
     """The `custom.Form` of a schema, given as its tree; `{}` knows no fields. Compiled when first asked."""
 
     def __init__(self, tree: schemas.Tree) -> None:
-        self._tree = tree
+        self.tree = tree
 
     @functools.cached_property
     def schema(self) -> schemas.Schema:
-        return schemas.Schema(self._tree)
+        return schemas.Schema(self.tree)
 
     def settled(self, content: schemas.Tree) -> schemas.Tree:
         result = self.pruned(content)

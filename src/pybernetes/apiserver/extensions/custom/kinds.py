@@ -46,6 +46,11 @@ def schema_of(version: Version) -> schemas.Tree:
     return tree
 
 
+def _form(carrier: type[custom.Object]) -> forms.SchemaForm:
+    form: forms.SchemaForm = carrier.FORM  # type: ignore[assignment]
+    return form
+
+
 def types_of(definition: Definition) -> dict[str, type[custom.Object]]:
     """The types of all versions, by apiVersion: what is stored may be of any."""
     group, kind = definition.spec.group, definition.status.acceptedNames.kind or definition.spec.names.kind
@@ -98,30 +103,8 @@ def make(
         selectable=_selectable(labels) if labels else None,
         warnings=_warnings,
         scale=scaling.of(subresources.scale),
-        schema=_LazyTree(version),
+        schema=_form(carrier).tree,
     )
-
-
-class _LazyTree(Mapping[str, Any]):
-    """The schema's tree, made when it is first looked at: at a start no request has asked for it yet."""
-
-    def __init__(self, version: Version) -> None:
-        self._version = version
-        self._tree: schemas.Tree | None = None
-
-    def _made(self) -> schemas.Tree:
-        if self._tree is None:
-            self._tree = schema_of(self._version)
-        return self._tree
-
-    def __getitem__(self, name: str) -> Any:
-        return self._made()[name]
-
-    def __iter__(self) -> Any:
-        return iter(self._made())
-
-    def __len__(self) -> int:
-        return len(self._made())
 
 
 def _nothing(_: Any) -> None:
@@ -195,8 +178,7 @@ class _Checks:
 
     @property
     def _schema(self) -> schemas.Schema:
-        form: forms.SchemaForm = self._carrier.FORM  # type: ignore[assignment]
-        return form.schema
+        return _form(self._carrier).schema
 
     def create(self, obj: custom.Object) -> Errors:
         tree, schema = _tree(obj), self._schema
