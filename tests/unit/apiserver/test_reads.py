@@ -242,8 +242,10 @@ class TestWatch:
             await change(server, "a", k=str(number))
         await server.store.compact(server.store.revision)
         answer = await server.ask("GET", f"{MAPS}?watch=1&resourceVersion={first.metadata.resourceVersion}")
-        assert answer.code == 410
-        assert "too old resource version" in answer.message
+        event = answer.tree()
+        assert (answer.code, event["type"]) == (200, "ERROR")
+        assert (event["object"]["code"], event["object"]["reason"]) == (410, "Expired")
+        assert "too old resource version" in event["object"]["message"]
         with pytest.raises(errors.StatusError) as caught:
             async with server.client.watch(core_v1.ConfigMap, revision=first.metadata.resourceVersion):
                 pass

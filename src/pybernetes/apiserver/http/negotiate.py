@@ -5,15 +5,19 @@ from __future__ import annotations
 import functools
 from typing import NamedTuple
 
-from pybernetes.api import errors
+from pybernetes.api import errors, scheme
 
 JSON = "application/json"
 YAML = "application/yaml"
+PROTOBUF = "application/vnd.kubernetes.protobuf"
 WHOLE = ""
 TABLE = "Table"
 PARTIAL = "PartialObjectMetadata"
 PARTIAL_LIST = "PartialObjectMetadataList"
-OFFERED = (JSON, YAML)
+# Of built-in kinds, and of custom ones, which have no binary form.
+OFFERED = (JSON, YAML, PROTOBUF)
+OFFERED_CUSTOM = (JSON, YAML)
+STREAM = ";stream=watch"
 
 
 class Form(NamedTuple):
@@ -21,10 +25,6 @@ class Form(NamedTuple):
 
     media: str = JSON
     shown: str = WHOLE
-
-    @property
-    def content_type(self) -> str:
-        return self.media
 
 
 PLAIN = Form()
@@ -35,27 +35,59 @@ def negotiates(path: str) -> bool:
     return path.startswith(("/api/", "/apis/")) and not path.endswith("/log")
 
 
-@functools.lru_cache(maxsize=512)
-def form(accept: str) -> Form:
-    """The best form the client accepts. Raises StatusError 406."""
-    if not accept or accept in ("*/*", JSON):
+def form(accept: str, path: str) -> Form:
+    """The best form that the client accepts of what is at the path. Raises StatusError 406."""
+    if accept in ("*/*", JSON, ""):
         return PLAIN
+    return _form(accept, _offered(path))
+
+
+def streaming(accept: str, path: str) -> Form:
+    """The same for a watch: YAML has no way to say where an event ends. Raises StatusError 406."""
+    offered = tuple(media for media in _offered(path) if media != YAML)
+    try:
+        return _form(accept, offered)
+    except errors.StatusError:
+        raise errors.not_acceptable([media + STREAM for media in offered]) from None
+
+
+def untabled(accept: str, path: str) -> Form:
+    """The same for what has no table. Raises StatusError 406."""
+    return _form(accept, _offered(path), False)
+
+
+def _offered(path: str) -> tuple[str, ...]:
+    if path.startswith("/api/") or path.split("/", 3)[2] in _built_in_groups():
+        return OFFERED
+    return OFFERED_CUSTOM
+
+
+@functools.cache
+def _built_in_groups() -> frozenset[str]:
+    return frozenset(resource.group for resource in scheme.resources())
+
+
+@functools.lru_cache(maxsize=512)
+def _form(accept: str, offered: tuple[str, ...], tables: bool = True) -> Form:
     choices = sorted((_clause(text) for text in accept.split(",")), key=lambda choice: -choice[0])
     for _, media, parameters in choices:
         if media in ("*/*", "application/*"):
             return PLAIN
         if media == "text/yaml":
             media = YAML
-        if media not in OFFERED:
+        if media not in offered:
             continue
         shown = parameters.get("as", WHOLE)
         if not shown:
             return Form(media)
         if parameters.get("g") != "meta.k8s.io" or parameters.get("v") not in ("v1", "v1beta1"):
             continue
-        if shown in (TABLE, PARTIAL, PARTIAL_LIST):
-            return Form(media, PARTIAL if shown == PARTIAL_LIST else shown)
-    raise errors.not_acceptable(OFFERED)
+        if shown in (PARTIAL, PARTIAL_LIST):
+            return Form(media, PARTIAL)
+        # Tables have no binary form.
+        if shown == TABLE and media != PROTOBUF and tables:
+            return Form(media, TABLE)
+    raise errors.not_acceptable(offered)
 
 
 def _clause(text: str) -> tuple[float, str, dict[str, str]]:

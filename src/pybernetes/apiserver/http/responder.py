@@ -9,10 +9,12 @@ from http import HTTPStatus
 from typing import Any, Protocol
 
 from pybernetes.api import codecs, errors
+from pybernetes.api.types import meta_v1
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver import results
-from pybernetes.apiserver.http import negotiate, render, tunnel
+from pybernetes.apiserver.http import compression, negotiate, render, tunnel
 from pybernetes.apiserver.resources import kind as kinds
+from pybernetes.apiserver.storage import changes
 from pybernetes.apiserver.storage import item as items
 from pybernetes.kits import clock as clocks
 
@@ -65,24 +67,25 @@ class Responder:
         self, connection: Connection, request: requests.Request, refusal: errors.StatusError | None
     ) -> None:
         """Answer one request; never raises but for cancellation."""
+        form = negotiate.PLAIN
         try:
-            form = negotiate.PLAIN
             if refusal is not None:
                 raise refusal
             accept = request.headers.get("accept")
             if accept is not None and negotiate.negotiates(request.path):
-                form = negotiate.form(accept)
+                form = negotiate.form(accept, request.path)
             result = await self._handler(request)
             await self._write(connection, request, result, form)
         except errors.StatusError as error:
-            self._write_error(connection, request, error)
+            self._write_error(connection, request, error, form)
         except ConnectionError:
             connection.abort()
         except asyncio.CancelledError:
             raise
         except Exception:
             log.exception("%s %s failed", request.method, request.path)
-            self._write_error(connection, request, errors.internal("the server could not finish the request"))
+            failure = errors.internal("the server could not finish the request")
+            self._write_error(connection, request, failure, form)
 
     def stop(self) -> None:
         """End all watches, so that their clients reconnect elsewhere or later."""
@@ -96,25 +99,49 @@ class Responder:
         plain = form is negotiate.PLAIN and not request.warnings and request.method != "HEAD"
         if plain and isinstance(result, results.Stored) and result.code == 200:
             data = result.item.data
-            connection.write(b"%b%d\r\n\r\n%b" % (OK_JSON, len(data), data))
-            return
+            if len(data) <= compression.THRESHOLD:
+                connection.write(b"%b%d\r\n\r\n%b" % (OK_JSON, len(data), data))
+                return
         include = request.query.get("includeObject", "") if request.raw_query else ""
         if isinstance(result, (results.Stored, results.Made)):
-            self._write_body(connection, request, result.code, self._render.one(result, form, include), form.media)
+            if form.shown == negotiate.TABLE and _has_no_table(result):
+                form = negotiate.untabled(request.header("accept"), request.path)
+            body = self._render.one(result, form, include)
+            await self._write_compressible(connection, request, result.code, body, form.media)
         elif isinstance(result, results.Listed):
-            body = self._render.listing(result, form, include)
-            if len(body) <= MAX_AT_ONCE or request.method == "HEAD":
-                self._write_body(connection, request, 200, body, form.media)
+            if form is negotiate.PLAIN:
+                body = self._render.plain_list(result)
             else:
-                await self._write_large(connection, request, body, form.media)
+                body = await self._render.listing(result, form, include)
+            await self._write_compressible(connection, request, 200, body, form.media)
         elif isinstance(result, results.Document):
-            self._write_body(connection, request, result.code, result.body, result.content_type, headers=result.headers)
+            code, media, headers = result.code, result.content_type, result.headers
+            await self._write_compressible(connection, request, code, result.body, media, headers=headers)
         elif isinstance(result, results.Watched):
             await self._watch(connection, request, result, form, include)
         elif isinstance(result, results.Streamed):
             await self._stream(connection, request, result)
         else:
             await tunnel.run(connection, result)
+
+    async def _write_compressible(
+        self,
+        connection: Connection,
+        request: requests.Request,
+        code: int,
+        body: bytes,
+        content_type: str,
+        *,
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        if len(body) > compression.THRESHOLD and request.method == "GET":
+            if compression.accepted(request.header("accept-encoding")):
+                body = await compression.packed(body)
+                headers = (*headers, *compression.HEADERS)
+            if len(body) > MAX_AT_ONCE:
+                await self._write_large(connection, request, body, content_type, headers)
+                return
+        self._write_body(connection, request, code, body, content_type, headers=headers)
 
     def _write_body(
         self,
@@ -126,9 +153,7 @@ class Responder:
         *,
         headers: Sequence[tuple[str, str]] = (),
     ) -> None:
-        head = [_LINES[code], _COMMON % content_type.encode()]
-        head += [_warning(text) for text in request.warnings]
-        head += [f"{name}: {value}\r\n".encode() for name, value in headers]
+        head = _head(code, content_type, request.warnings, headers)
         head.append(b"Content-Length: %d\r\n\r\n" % len(body))
         if request.method == "HEAD":
             connection.write(b"".join(head))
@@ -138,10 +163,15 @@ class Responder:
             connection.writelines([b"".join(head), body])
 
     async def _write_large(
-        self, connection: Connection, request: requests.Request, body: bytes, content_type: str
+        self,
+        connection: Connection,
+        request: requests.Request,
+        body: bytes,
+        content_type: str,
+        headers: Sequence[tuple[str, str]],
     ) -> None:
         """A part at a time, as the client takes them: encrypting it all at once would hold up everybody else."""
-        head = [_LINES[200], _COMMON % content_type.encode(), *map(_warning, request.warnings)]
+        head = _head(200, content_type, request.warnings, headers)
         head.append(b"Content-Length: %d\r\n\r\n" % len(body))
         connection.write(b"".join(head))
         view = memoryview(body)
@@ -149,15 +179,17 @@ class Responder:
             connection.write(view[start : start + MAX_AT_ONCE])
             await connection.drained()
 
-    def _write_error(self, connection: Connection, request: requests.Request, error: errors.StatusError) -> None:
+    def _write_error(
+        self, connection: Connection, request: requests.Request, error: errors.StatusError, form: negotiate.Form
+    ) -> None:
         headers: list[tuple[str, str]] = []
         details = error.status.details
         if details is not None and details.retryAfterSeconds:
             headers.append(("Retry-After", str(details.retryAfterSeconds)))
         if error.code == 401:
             headers.append(("WWW-Authenticate", 'Bearer realm="kubernetes-master"'))
-        body = codecs.encode(error.status) + b"\n"
-        self._write_body(connection, request, error.code or 500, body, "application/json", headers=headers)
+        body = render.as_media(codecs.encode(error.status) + b"\n", form)
+        self._write_body(connection, request, error.code or 500, body, form.media, headers=headers)
 
     async def _stream(self, connection: Connection, request: requests.Request, streamed: results.Streamed) -> None:
         head = _LINES[200] + _COMMON % streamed.content_type.encode() + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -176,14 +208,26 @@ class Responder:
         form: negotiate.Form,
         include: str,
     ) -> None:
+        if form.media == negotiate.YAML:
+            form = negotiate.streaming(request.header("accept"), request.path)
         encode = self._render.encoder(watched.kind, form, include)
         watch = _HttpWatch(connection, self._render, watched, form, self._max_backlog)
-        content_type = b"application/json;stream=watch" if form.shown == negotiate.WHOLE else b"application/json"
-        head = [_LINES[200], _COMMON % content_type, *map(_warning, request.warnings)]
+        if form.shown == negotiate.TABLE:
+            watch.encode_first = self._render.encoder(watched.kind, form, include, True)
+        binary = form.media == negotiate.PROTOBUF
+        head = _head(200, form.media + negotiate.STREAM if binary else form.media, request.warnings, ())
         head.append(b"Transfer-Encoding: chunked\r\n\r\n")
         # The head goes out with the first events; a watch that cannot start is answered with its error.
         watch.head = b"".join(head)
-        leave = await watched.join(encode, watch)
+        try:
+            leave = await watched.join(encode, watch)
+        except errors.StatusError as error:
+            if error.code != HTTPStatus.GONE:
+                raise
+            # Clients look for this one among the events.
+            watch.begin()
+            connection.write(render.error_frame(error.status, form) + LAST_CHUNK)
+            return
         timer = self._clock.call_later(watched.timeout, watch.end)
         self._watches.add(watch)
         try:
@@ -218,6 +262,7 @@ class _HttpWatch:
         self._bookmarks = watched.bookmarks
         self._max_backlog = max_backlog
         self.head = b""
+        self.encode_first: changes.Encoder | None = None
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def begin(self) -> None:
@@ -228,6 +273,9 @@ class _HttpWatch:
 
     def events(self, events: Sequence[tuple[str, items.Item]], frames: Sequence[bytes]) -> None:
         self.begin()
+        if self.encode_first is not None:
+            first, self.encode_first = self.encode_first(*events[0]), None
+            frames = [first, *frames[1:]]
         self._connection.write(frames[0] if len(frames) == 1 else b"".join(frames))
         if self._connection.backlog > self._max_backlog:
             # It does not read what it asked for; it will be told 410 or resume when it comes back.
@@ -245,6 +293,23 @@ class _HttpWatch:
     def end(self) -> None:
         if not self.ended.done():
             self.ended.set_result(None)
+
+
+def _has_no_table(result: results.Stored | results.Made) -> bool:
+    """Reviews and the like; a Status is answered as it is, whatever was asked for."""
+    return result.kind is None and not isinstance(result.obj, meta_v1.Status)
+
+
+def _head(code: int, content_type: str, warnings: list[str], headers: Sequence[tuple[str, str]]) -> list[bytes]:
+    """The lines of a head but for the last."""
+    if any(name == "Cache-Control" for name, _ in headers):
+        head = [_LINES[code], b"Content-Type: %b\r\n" % content_type.encode()]
+    else:
+        head = [_LINES[code], _COMMON % content_type.encode()]
+    # The same warning may come from several objects.
+    head += [_warning(text) for text in dict.fromkeys(warnings)]
+    head += [f"{name}: {value}\r\n".encode() for name, value in headers]
+    return head
 
 
 def _warning(text: str) -> bytes:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import orjson
@@ -61,6 +61,7 @@ class OpenApi:
         self._clock = clock
         self._generation = -1
         self._parts: dict[str, Part] = {}
+        self._said: dict[kinds.Kind[Any], str] = {}
         self._digest = ""
         self._index = b""
         self._kept: dict[tuple[str, str], bytes] = {}
@@ -131,7 +132,13 @@ class OpenApi:
         if self._generation == self._registry.generation:
             return
         self._generation = self._registry.generation
-        self._parts = _parts(self._registry)
+        # Schemas can be large: each is looked at once.
+        self._said = {
+            kind: self._said.get(kind) or _said(kind)
+            for kind in self._registry.kinds.values()
+            if kind.schema is not None
+        }
+        self._parts = _parts(self._registry, self._said)
         self._digest = _digest(*(part.digest for part in self._parts.values()))
         self._index = orjson.dumps(
             {"paths": {n: {"serverRelativeURL": f"{V3}/{n}?hash={p.digest}"} for n, p in self._parts.items()}}
@@ -181,7 +188,7 @@ def _sources() -> str:
     return f"{version.GIT_VERSION} {metadata.version('pybernetes')} {descriptions.version()}"
 
 
-def _parts(registry: Kinds) -> dict[str, Part]:
+def _parts(registry: Kinds, said: Mapping[kinds.Kind[Any], str]) -> dict[str, Part]:
     groups: dict[tuple[str, str], tuple[list[scheme.Resource], list[kinds.Kind[Any]]]] = {}
     for resource in registry.resources():
         if resource.type_name or "/" in resource.name:
@@ -196,7 +203,7 @@ def _parts(registry: Kinds) -> dict[str, Part]:
         digest = _digest(
             _sources(),
             repr([(r.name, r.kind, r.verbs, r.kind_version) for r in listed]),
-            *(_said(kind) for kind in custom),
+            *(said[kind] for kind in custom),
         )
         name = f"apis/{group}/{api_version}" if group else f"api/{api_version}"
         parts[name] = Part(name, group, api_version, tuple(listed), tuple(custom), digest)
@@ -206,10 +213,11 @@ def _parts(registry: Kinds) -> dict[str, Part]:
     return dict(sorted(parts.items()))
 
 
-def _said(kind: kinds.Kind[Any]) -> bytes:
+def _said(kind: kinds.Kind[Any]) -> str:
+    """A hash of what a custom kind adds to the documents."""
     resource = kind.resource
     about = (resource.name, resource.kind, resource.namespaced, kind.has_status, kind.scale is not None)
-    return orjson.dumps((about, tuple(kind.field_labels), kind.schema))
+    return _digest(orjson.dumps((about, tuple(kind.field_labels), kind.schema)))
 
 
 def _build_3(part: Part) -> bytes:
