@@ -12,7 +12,7 @@ from pybernetes.api import codecs, errors
 from pybernetes.api.types import meta_v1
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver import results
-from pybernetes.apiserver.http import compression, negotiate, render, tunnel
+from pybernetes.apiserver.http import compression, negotiate, pacing, render, tunnel
 from pybernetes.apiserver.resources import kind as kinds
 from pybernetes.apiserver.storage import changes
 from pybernetes.apiserver.storage import item as items
@@ -61,6 +61,8 @@ class Responder:
         self._render = render.Renderer(clock)
         self._max_backlog = max_backlog
         self._watches: set[_HttpWatch] = set()
+        # What a network connection costs, it costs in real time, also where the cluster's is virtual.
+        self._pacer = pacing.Pacer(clocks.SystemClock())
         self._stopping = False
 
     async def respond(
@@ -211,7 +213,7 @@ class Responder:
         if form.media == negotiate.YAML:
             form = negotiate.streaming(request.header("accept"), request.path)
         encode = self._render.encoder(watched.kind, form, include)
-        watch = _HttpWatch(connection, self._render, watched, form, self._max_backlog)
+        watch = _HttpWatch(connection, self._pacer, self._render, watched, form, self._max_backlog)
         if form.shown == negotiate.TABLE:
             watch.encode_first = self._render.encoder(watched.kind, form, include, True)
         binary = form.media == negotiate.PROTOBUF
@@ -241,21 +243,26 @@ class Responder:
             timer.cancel()
             leave()
             self._watches.discard(watch)
+            self._pacer.discard(watch)
+        watch.flush()
         connection.write(LAST_CHUNK)
 
 
 class _HttpWatch:
-    """The receiver of one HTTP watch: writes frames as they come."""
+    """The receiver of one HTTP watch: gathers frames and writes them when it is told to."""
 
     def __init__(
         self,
         connection: Connection,
+        pacer: pacing.Pacer,
         renderer: render.Renderer,
         watched: results.Watched,
         form: negotiate.Form,
         max_backlog: int,
     ) -> None:
         self._connection = connection
+        self._pacer = pacer
+        self._frames: list[bytes] = []
         self._render = renderer
         self._kind: kinds.Kind[Any] = watched.kind
         self._form = form
@@ -272,10 +279,18 @@ class _HttpWatch:
             self._connection.write(head)
 
     def events(self, events: Sequence[tuple[str, items.Item]], frames: Sequence[bytes]) -> None:
-        self.begin()
         if self.encode_first is not None:
             first, self.encode_first = self.encode_first(*events[0]), None
             frames = [first, *frames[1:]]
+        self._frames += frames
+        self._pacer.add(self)
+
+    def flush(self) -> None:
+        """Write what has been gathered."""
+        frames, self._frames = self._frames, []
+        if not frames:
+            return
+        self.begin()
         self._connection.write(frames[0] if len(frames) == 1 else b"".join(frames))
         if self._connection.backlog > self._max_backlog:
             # It does not read what it asked for; it will be told 410 or resume when it comes back.
@@ -283,12 +298,13 @@ class _HttpWatch:
             self.end()
 
     def initial_events_end(self, revision: int) -> None:
-        self.begin()
-        self._connection.write(self._render.bookmark(self._kind, self._form, revision, initial=True))
+        self._frames.append(self._render.bookmark(self._kind, self._form, revision, initial=True))
+        self._pacer.add(self)
 
     def bookmark(self, revision: int) -> None:
         if self._bookmarks:
-            self._connection.write(self._render.bookmark(self._kind, self._form, revision, initial=False))
+            self._frames.append(self._render.bookmark(self._kind, self._form, revision, initial=False))
+            self._pacer.add(self)
 
     def end(self) -> None:
         if not self.ended.done():
