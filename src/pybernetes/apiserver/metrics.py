@@ -7,7 +7,7 @@ import resource
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-from pybernetes.api import errors, scheme
+from pybernetes.api import scheme
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver import results
 
@@ -68,18 +68,3 @@ def _halves(name: str) -> tuple[str, str]:
 def _resident_bytes() -> int:
     with open("/proc/self/statm", encoding="ascii") as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
-def counted(metrics: Metrics, after: results.Handler) -> results.Handler:
-    """The filter: counts every answer."""
-
-    async def handle(request: requests.Request) -> results.Result:
-        try:
-            result = await after(request)
-        except errors.StatusError as error:
-            metrics.count(request, error.code)
-            raise
-        metrics.count(request, getattr(result, "code", 200))
-        return result
-
-    return handle

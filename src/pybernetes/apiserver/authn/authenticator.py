@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from pybernetes.api import errors
 from pybernetes.apiserver import request as requests
-from pybernetes.apiserver import results
 from pybernetes.apiserver.authn import serviceaccounts
 
 
@@ -25,6 +24,11 @@ class Authenticator:
         self._signer = signer
         self._lookup = lookup
         self._anonymous = anonymous
+
+    def check(self, request: requests.Request) -> None:
+        """Sets `request.user`. Loopback requests bring their user with them."""
+        if not request.loopback:
+            request.user = self.user(request)
 
     def user(self, request: requests.Request) -> requests.User:
         """Raises StatusError 401 for credentials that are not good, and for none where those are wanted."""
@@ -55,14 +59,3 @@ class Authenticator:
         if known is not None:
             return known, audiences
         return self._signer.authenticate(token, self._lookup, audiences=audiences)
-
-
-def authenticate(authenticator: Authenticator, after: results.Handler) -> results.Handler:
-    """The filter: sets `request.user`. Loopback requests bring their user with them."""
-
-    async def handle(request: requests.Request) -> results.Result:
-        if not request.loopback:
-            request.user = authenticator.user(request)
-        return await after(request)
-
-    return handle

@@ -6,7 +6,6 @@ from urllib.parse import unquote
 
 from pybernetes.api import errors
 from pybernetes.apiserver import request as requests
-from pybernetes.apiserver import results
 from pybernetes.apiserver.authz import authorizer as authorizers
 
 USER = "impersonate-user"
@@ -17,15 +16,17 @@ SERVICE_ACCOUNT = "system:serviceaccount:"
 AUTHENTICATION = "authentication.k8s.io"
 
 
-def impersonate(authorizer: authorizers.Authorizer, after: results.Handler) -> results.Handler:
-    """The filter: replaces `request.user`, if the real one may impersonate each part of what is asked for."""
+class Impersonation:
+    """Replaces `request.user`, if the real one may impersonate each part of what is asked for."""
 
-    async def handle(request: requests.Request) -> results.Result:
-        if any(name.startswith("impersonate-") for name in request.headers):
-            request.user = _wanted(request, authorizer)
-        return await after(request)
+    def __init__(self, authorizer: authorizers.Authorizer) -> None:
+        self._authorizer = authorizer
 
-    return handle
+    def check(self, request: requests.Request) -> None:
+        for name in request.headers:
+            if name.startswith("impersonate-"):
+                request.user = _wanted(request, self._authorizer)
+                return
 
 
 def _wanted(request: requests.Request, authorizer: authorizers.Authorizer) -> requests.User:

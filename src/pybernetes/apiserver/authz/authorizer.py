@@ -7,7 +7,6 @@ from typing import NamedTuple, Protocol
 
 from pybernetes.api import errors
 from pybernetes.apiserver import request as requests
-from pybernetes.apiserver import results
 
 
 class Decision(NamedTuple):
@@ -71,11 +70,11 @@ def require(authorizer: Authorizer, user: requests.User, attributes: requests.At
         raise refusal(user, attributes, decision.reason)
 
 
-def authorize(authorizer: Authorizer, after: results.Handler) -> results.Handler:
-    """The filter."""
+class Gate:
+    """Lets through what the authorizer allows."""
 
-    async def handle(request: requests.Request) -> results.Result:
-        require(authorizer, request.user, request.attributes)
-        return await after(request)
+    def __init__(self, authorizer: Authorizer) -> None:
+        self._authorizer = authorizer
 
-    return handle
+    def check(self, request: requests.Request) -> None:
+        require(self._authorizer, request.user, request.attributes)

@@ -114,6 +114,10 @@ class Collection:
         if after:
             low = max(low, bisect.bisect_right(self._keys, after))
         found = self._items
+        if matches is None and limit:
+            # Pages of a long list cost what they show.
+            end = min(low + limit, high)
+            return Chunk([found[key] for key in self._keys[low:end]], self.revision, high - end)
         chosen = [found[key] for key in self._keys[low:high]] if low or high < len(self._keys) else self._all()
         if matches is not None:
             chosen = [item for item in chosen if matches(item)]
