@@ -12,6 +12,10 @@ _SPEC = fields.Path("spec")
 _DEFAULT = "ingressclass.kubernetes.io/is-default-class"
 
 
+def is_default(ingress_class: networking_v1.IngressClass) -> bool:
+    return ingress_class.metadata.annotations.get(_DEFAULT) == "true"
+
+
 def default(ingress_class: networking_v1.IngressClass) -> None:
     parameters = ingress_class.spec.parameters
     if parameters is not None and parameters.scope is None:
@@ -70,7 +74,7 @@ def row(ingress_class: networking_v1.IngressClass, now: float) -> Sequence[kind.
     if reference is not None:
         group = f".{reference.apiGroup}" if reference.apiGroup is not None else ""
         parameters = f"{reference.kind}{group}/{reference.name}"
-    name = meta.name + (" (default)" if meta.annotations.get(_DEFAULT) == "true" else "")
+    name = meta.name + (" (default)" if is_default(ingress_class) else "")
     return name, ingress_class.spec.controller, parameters, cells.age(meta, now)
 
 
