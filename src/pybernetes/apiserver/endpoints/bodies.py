@@ -50,7 +50,7 @@ def decode(request: requests.Request, resource: scheme.Resource, kind: Any = Non
     body = request.body
     if not isinstance(body, bytes):
         return codecs.copy(body) if isinstance(body, expected) else convert(codecs.to_tree(body), expected)
-    if media_type(request) in (JSON, ""):
+    if media_type(request) in (JSON, "") and not custom.is_custom(expected):
         # Most bodies have known fields only, so that one pass over them is enough.
         obj = codecs.decode_known(expected, body)
         if obj is not None and _declared(obj) == _declared_by(expected):
