@@ -200,16 +200,13 @@ def _parts(registry: Kinds, said: Mapping[kinds.Kind[Any], str]) -> dict[str, Pa
             groups.setdefault((group, api_version), ([], []))[1].append(kind)
     parts = {name: Part(name, "", "", (), (), _digest(_sources(), name)) for name in _ROOTS}
     for (group, api_version), (listed, custom) in groups.items():
-        digest = _digest(
-            _sources(),
-            repr([(r.name, r.kind, r.verbs, r.kind_version) for r in listed]),
-            *(said[kind] for kind in custom),
-        )
         name = f"apis/{group}/{api_version}" if group else f"api/{api_version}"
+        about = repr([(r.name, r.kind, r.verbs, r.kind_version) for r in listed])
+        digest = _digest(_sources(), name, about, *(said[kind] for kind in custom))
         parts[name] = Part(name, group, api_version, tuple(listed), tuple(custom), digest)
         if group:
-            about = f"apis/{group}"
-            parts.setdefault(about, Part(about, group, "", (), (), _digest(_sources(), about)))
+            name = f"apis/{group}"
+            parts.setdefault(name, Part(name, group, "", (), (), _digest(_sources(), name)))
     return dict(sorted(parts.items()))
 
 
