@@ -15,7 +15,7 @@ from pybernetes.apiserver.storage import collection as collections
 from pybernetes.apiserver.storage import converted, keys, selection
 
 # Subresources that docs/compatibility.md names as not there yet.
-UNSERVED_SUBRESOURCES = ("ephemeralcontainers", "proxy", "resize")
+UNSERVED_SUBRESOURCES = ("proxy",)
 # Asked and answered, never stored; `endpoints/reviews.py` serves them.
 REVIEW_GROUPS = ("authentication.k8s.io", "authorization.k8s.io")
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pybernetes.api import errors, quantity
 from pybernetes.api.types import core_v1
 from pybernetes.apiserver.admission import plugin
+from pybernetes.apiserver.resources.core import pod_qos
 from pybernetes.apiserver.storage import collection as collections
 from pybernetes.apiserver.storage import selection
 
@@ -105,21 +106,7 @@ def claim_problems(claim: core_v1.PersistentVolumeClaim, limits: Iterable[core_v
 def pod_total(pod: core_v1.Pod, part: str) -> Amounts:
     """`requests` or `limits` of a whole pod: what it needs at its hungriest, or what it states for itself."""
 
-    def of(container: core_v1.Container) -> Amounts:
-        amounts: Amounts = getattr(container.resources, part)
-        return amounts
-
-    running: Amounts = {}
-    for container in pod.spec.containers:
-        running = quantity.add_all(running, of(container))
-    sidecars: Amounts = {}
-    starting: Amounts = {}
-    for container in pod.spec.initContainers:
-        needed = quantity.add_all(sidecars, of(container))
-        if container.restartPolicy == "Always":
-            running, sidecars = quantity.add_all(running, of(container)), needed
-        starting = quantity.max_all(starting, needed)
-    total = dict(quantity.max_all(running, starting))
+    total = pod_qos.aggregate(pod.spec, part)
     if pod.spec.resources is not None:
         stated: Amounts = getattr(pod.spec.resources, part)
         total.update((name, value) for name, value in stated.items() if name in _POD_LEVEL)

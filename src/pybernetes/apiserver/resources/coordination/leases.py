@@ -37,6 +37,7 @@ KIND: kind.Kind[coordination_v1.Lease] = kind.Kind(
     resource=kind.resource("coordination.k8s.io", "v1", "leases"),
     validate=validate,
     create_on_update=True,
+    allow_unconditional_update=False,
     columns=(kind.NAME, kind.Column("Holder"), kind.AGE),
     row=row,
 )

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pybernetes.api import codecs, fields
 from pybernetes.api.types import core_v1
 from pybernetes.apiserver.resources import cells, checks, kind
-from pybernetes.apiserver.resources.core import pod_qos, pod_spec, pod_updates, pod_validation, pod_warnings
+from pybernetes.apiserver.resources.core import pod_parts, pod_qos, pod_spec, pod_updates, pod_validation, pod_warnings
 
 
 def default(pod: core_v1.Pod) -> None:
@@ -197,6 +197,7 @@ KIND: kind.Kind[core_v1.Pod] = kind.Kind(
     validate=validate,
     validate_update=pod_updates.validate,
     validate_status=pod_updates.validate_status,
+    parts=pod_parts.PARTS,
     warnings=pod_warnings.warnings,
     has_status=True,
     spec_of=lambda pod: pod.spec,

@@ -52,6 +52,7 @@ KIND: kind.Kind[policy_v1.PodDisruptionBudget] = kind.Kind(
     validate_status=validate_status,
     has_status=True,
     spec_of=lambda budget: budget.spec,
+    allow_unconditional_update=False,
     columns=(
         kind.NAME,
         kind.Column("Min Available"),

@@ -76,6 +76,7 @@ KIND: kind.Kind[storage_v1.CSIDriver] = kind.Kind(
     prepare_create=prepare_create,
     validate=validate,
     validate_update=validate_update,
+    allow_unconditional_update=False,
     columns=(
         kind.NAME,
         kind.Column("AttachRequired", type="boolean"),

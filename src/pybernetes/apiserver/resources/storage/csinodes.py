@@ -35,6 +35,7 @@ def row(node: storage_v1.CSINode, now: float) -> Sequence[kind.Cell]:
 KIND: kind.Kind[storage_v1.CSINode] = kind.Kind(
     resource=kind.resource("storage.k8s.io", "v1", "csinodes"),
     validate=validate,
+    allow_unconditional_update=False,
     columns=(kind.NAME, kind.Column("Drivers", type="integer"), kind.AGE),
     row=row,
 )

@@ -35,6 +35,7 @@ KIND: kind.Kind[storage_v1.CSIStorageCapacity] = kind.Kind(
     resource=kind.resource("storage.k8s.io", "v1", "csistoragecapacities"),
     validate=validate,
     validate_update=validate_update,
+    allow_unconditional_update=False,
     columns=(kind.NAME, kind.Column("StorageClassName"), kind.Column("Capacity")),
     row=row,
 )

@@ -49,6 +49,7 @@ KIND: kind.Kind[storage_v1.VolumeAttachment] = kind.Kind(
     validate=validate,
     validate_update=validate_update,
     has_status=True,
+    allow_unconditional_update=False,
     columns=(
         kind.NAME,
         kind.Column("Attacher", format="name"),
