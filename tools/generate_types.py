@@ -43,6 +43,8 @@ SPECIAL = {
     "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaPropsOrStringArray": "Any",
 }
 SCALAR_DEFAULTS = {"str": '""', "int": "0", "Int32": "0", "bool": "False", "float": "0.0", "int | str": "0"}
+# Versions that the schema no longer has; their modules are written by hand.
+LEGACY = {("extensions", "v1beta1"), ("apps", "v1beta1"), ("apps", "v1beta2")}
 FIRST_FIELDS = ("apiVersion", "kind", "metadata", "resourceVersion")
 
 
@@ -211,6 +213,8 @@ class Generator:
         for group, version, resource, kind, singular, scope, verbs, short, categories, own in read_tsv("resources.tsv"):
             own_group, own_version = own.rsplit("/", 1) if "/" in own else ("", own) if own else (group, version)
             type_name = by_gvk.get((own_group, own_version, kind)) or by_gvk.get((group, version, kind))
+            if (own_group, own_version) in LEGACY:
+                type_name = f"{own_group}_{own_version}.{kind}"
             if type_name is None:
                 # Options and other kinds shared by all groups carry many GVKs or none; they are found by kind alone.
                 type_name = next((t for (_, _, k), t in sorted(by_gvk.items()) if k == kind), "")

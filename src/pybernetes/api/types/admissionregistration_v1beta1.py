@@ -85,7 +85,7 @@ class NamedRuleWithOperations(Type):
     operations: list[str] = []
     resourceNames: list[str] = []
     resources: list[str] = []
-    scope: str = ""
+    scope: str | None = None
 
 
 class ParamKind(Type):

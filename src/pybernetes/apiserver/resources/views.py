@@ -12,17 +12,32 @@ from pybernetes.apiserver.resources import kind
 Convert = Callable[[Any], Any]
 
 
-def alike(base: kind.Kind[Any], version: str) -> kind.Kind[Any]:
-    """A version whose objects differ from the stored ones in their apiVersion only."""
+def alike(
+    base: kind.Kind[Any],
+    version: str,
+    *,
+    group: str | None = None,
+    default: Callable[[Any], None] | None = None,
+) -> kind.Kind[Any]:
+    """A version whose objects differ from the stored ones in their apiVersion only.
+
+    `group` is another one than the stored kind's, `default` what this version adds to the stored kind's defaults.
+    """
     served = base.resource
-    resource = kind.resource(served.group, version, served.name)
+    resource = kind.resource(served.group if group is None else group, version, served.name)
 
     def convert(obj: Any, to: scheme.Resource) -> Any:
         return codecs.from_tree(to.type, codecs.to_tree(obj) | {"apiVersion": to.api_version})
 
     view = _stored(base, lambda obj: convert(obj, served), lambda obj: convert(obj, resource), {})
+
+    def default_both(obj: Any) -> None:
+        if default is not None:
+            default(obj)
+        base.default(obj)
+
     # Both forms have the same attributes, so what is written for one works on the other.
-    return dataclasses.replace(base, resource=resource, stored_as=view)
+    return dataclasses.replace(base, resource=resource, default=default_both, stored_as=view)
 
 
 def converted(

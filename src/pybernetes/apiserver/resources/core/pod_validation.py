@@ -12,6 +12,7 @@ from pybernetes.apiserver.resources.core import (
     container_validation,
     resource_validation,
     scheduling_validation,
+    sysctl_validation,
     volume_validation,
 )
 
@@ -186,14 +187,7 @@ def _security(spec: core_v1.PodSpec, pod: fields.Path) -> checks.Errors:
     for index, group in enumerate(context.supplementalGroups):
         at = path["supplementalGroups"][index]
         problems += [fields.invalid(at, group, text) for text in names.user_id(group)]
-    seen: set[str] = set()
-    for index, sysctl in enumerate(context.sysctls):
-        at = path["sysctls"][index]["name"]
-        if not sysctl.name:
-            problems.append(fields.required(at))
-        elif sysctl.name in seen:
-            problems.append(fields.duplicate(at, sysctl.name))
-        seen.add(sysctl.name)
+    problems += sysctl_validation.validate(spec, path["sysctls"])
     if context.fsGroupChangePolicy is not None:
         at = path["fsGroupChangePolicy"]
         problems += checks.one_of(context.fsGroupChangePolicy, ("OnRootMismatch", "Always"), at)
