@@ -100,7 +100,7 @@ async def _write_once(
         kind.stamp(new, old, subresource, kinds.Writing(request.user, times.to_time(scope.clock.time())))
     if not applied:
         managed.updated(scope, request, new, old, subresource)
-    if subresource != "status":
+    if subresource not in ("status", "binding"):
         # Some kinds count annotations in, which controllers write along with the status.
         metadata.bump_generation(scope, new, old)
     await scope.admission.admit(attributes)

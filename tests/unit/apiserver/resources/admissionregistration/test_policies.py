@@ -77,7 +77,8 @@ def test_validating_policies(spec: dict[str, Any], expected: list[str]) -> None:
             {"matchConstraints": {"resourceRules": [RULE | {"operations": ["DELETE"]}]}},
             [
                 (
-                    'spec.matchConstraints.resourceRules.operations: Unsupported value: "DELETE": supported values: "*", '
+                    'spec.matchConstraints.resourceRules.operations: Unsupported value: "DELETE": '
+                    'supported values: "*", '
                     '"CONNECT", "CREATE", "UPDATE"'
                 )
             ],
@@ -90,7 +91,8 @@ def test_validating_policies(spec: dict[str, Any], expected: list[str]) -> None:
                     "ApplyConfiguration"
                 ),
                 (
-                    'spec.mutations[0].jsonPatch: Invalid value: "{jsonPatch}": must not be specified when patchType is '
+                    'spec.mutations[0].jsonPatch: Invalid value: "{jsonPatch}": must not be '
+                    "specified when patchType is "
                     "ApplyConfiguration"
                 ),
             ],
@@ -107,8 +109,8 @@ def test_bindings() -> None:
     assert [str(problem) for problem in validatingadmissionpolicybindings.validate(binding)] == [
         "spec.paramRef.parameterNotFoundAction: Required value",
         (
-            'spec.validationActions: Invalid value: ["Deny","Warn"]: must not contain both Deny and Warn (repeating the '
-            "same validation failure information in the API response and headers serves no purpose)"
+            'spec.validationActions: Invalid value: ["Deny","Warn"]: must not contain both Deny and Warn (repeating '
+            "the same validation failure information in the API response and headers serves no purpose)"
         ),
     ]
     assert list(validatingadmissionpolicybindings.row(binding, 0.0))[2] == "*/n"

@@ -34,7 +34,8 @@ def configuration(**hook: Any) -> admissionregistration_v1.MutatingWebhookConfig
             {"name": "a.b"},
             [
                 (
-                    'webhooks[0].name: Invalid value: "a.b": should be a domain with at least three segments separated by '
+                    'webhooks[0].name: Invalid value: "a.b": should be a domain with at least three '
+                    "segments separated by "
                     "dots"
                 )
             ],
@@ -63,7 +64,8 @@ def configuration(**hook: Any) -> admissionregistration_v1.MutatingWebhookConfig
             {"clientConfig": {"url": "http://u@example.com?q"}},
             [
                 (
-                    "webhooks[0].clientConfig.url: Invalid value: \"http\": 'https' is the only allowed URL scheme; desired "
+                    "webhooks[0].clientConfig.url: Invalid value: \"http\": 'https' is the only "
+                    "allowed URL scheme; desired "
                     "format: https://host[/path]"
                 ),
                 'webhooks[0].clientConfig.url: Invalid value: "u": user information is not permitted in the URL',
@@ -80,11 +82,13 @@ def configuration(**hook: Any) -> admissionregistration_v1.MutatingWebhookConfig
             {"rules": [RULE | {"resources": ["*", "pods"], "operations": ["*", "CREATE"]}]},
             [
                 (
-                    'webhooks[0].rules[0].operations: Invalid value: ["*","CREATE"]: if \'*\' is present, must not specify '
+                    'webhooks[0].rules[0].operations: Invalid value: ["*","CREATE"]: if \'*\' is '
+                    "present, must not specify "
                     "other operations"
                 ),
                 (
-                    'webhooks[0].rules[0].resources: Invalid value: ["*","pods"]: if \'*\' is present, must not specify '
+                    'webhooks[0].rules[0].resources: Invalid value: ["*","pods"]: if \'*\' is '
+                    "present, must not specify "
                     "other resources without subresources"
                 ),
             ],

@@ -44,7 +44,8 @@ def hpa(status: dict[str, Any] | None = None, **spec: Any) -> autoscaling_v2.Hor
             [
                 "spec.minReplicas: Invalid value: 0: must be greater than or equal to 1",
                 (
-                    "spec.metrics: Forbidden: must specify at least one Object or External metric to support scaling to "
+                    "spec.metrics: Forbidden: must specify at least one Object or External metric "
+                    "to support scaling to "
                     "zero replicas"
                 ),
             ],
@@ -69,7 +70,8 @@ def hpa(status: dict[str, Any] | None = None, **spec: Any) -> autoscaling_v2.Hor
             [
                 "spec.behavior.scaleUp.policies[0].value: Invalid value: 0: must be greater than zero",
                 (
-                    "spec.behavior.scaleUp.policies[0].periodSeconds: Invalid value: 1801: must be less than or equal to "
+                    "spec.behavior.scaleUp.policies[0].periodSeconds: Invalid value: 1801: must be "
+                    "less than or equal to "
                     "1800"
                 ),
             ],

@@ -44,7 +44,8 @@ def texts(problems: Any) -> list[str]:
             {"signerName": "kubernetes.io/legacy-unknown"},
             [
                 (
-                    'spec.signerName: Invalid value: "kubernetes.io/legacy-unknown": the legacy signerName is not allowed '
+                    'spec.signerName: Invalid value: "kubernetes.io/legacy-unknown": the legacy '
+                    "signerName is not allowed "
                     "via this API version"
                 )
             ],

@@ -33,7 +33,8 @@ QUEUE = {"limitResponse": {"type": "Queue", "queuing": {}}}
             {"limited": {"limitResponse": {"type": "Queue", "queuing": {"queues": 1000, "handSize": 8}}}},
             [
                 (
-                    "spec.limited.limitResponse.queuing.handSize: Invalid value: 8: required entropy bits of deckSize 1000 "
+                    "spec.limited.limitResponse.queuing.handSize: Invalid value: 8: required "
+                    "entropy bits of deckSize 1000 "
                     "and handSize 8 should not be greater than 60"
                 )
             ],

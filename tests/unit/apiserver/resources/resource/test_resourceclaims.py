@@ -37,7 +37,8 @@ def claim(asked: dict[str, Any] | None = None, **status: Any) -> resource_v1.Res
             [
                 "spec.devices.requests[0].exactly.deviceClassName: Required value",
                 (
-                    'spec.devices.requests[0].exactly.allocationMode: Unsupported value: "Some": supported values: "All", '
+                    'spec.devices.requests[0].exactly.allocationMode: Unsupported value: "Some": '
+                    'supported values: "All", '
                     '"ExactCount"'
                 ),
             ],
@@ -46,7 +47,8 @@ def claim(asked: dict[str, Any] | None = None, **status: Any) -> resource_v1.Res
             {"requests": [REQUEST], "constraints": [{"requests": ["cpu"], "matchAttribute": "d.example.com/model"}]},
             [
                 (
-                    'spec.devices.constraints[0].requests[0]: Invalid value: "cpu": must be the name of a request in the '
+                    'spec.devices.constraints[0].requests[0]: Invalid value: "cpu": must be the '
+                    "name of a request in the "
                     "claim or the name of a request and a subrequest separated by '/'"
                 )
             ],

@@ -54,7 +54,8 @@ def resource_slice(device: dict[str, Any] | None = None, **spec: Any) -> resourc
             resource_slice({"bindingConditions": ["a"]}),
             [
                 (
-                    "spec.devices[0].bindingFailureConditions: Invalid value: []: bindingFailureConditions are required to "
+                    "spec.devices[0].bindingFailureConditions: Invalid value: []: "
+                    "bindingFailureConditions are required to "
                     "use bindingConditions"
                 )
             ],
