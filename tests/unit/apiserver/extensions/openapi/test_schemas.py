@@ -4,6 +4,7 @@ import pytest
 
 from pybernetes.api import scheme
 from pybernetes.apiserver.extensions.openapi import _definitions, descriptions, schemas
+from pybernetes.apiserver.resources import runtime_config
 
 POD = "io.k8s.api.core.v1.Pod"
 SPEC = "io.k8s.api.core.v1.PodSpec"
@@ -12,7 +13,9 @@ PORT = "io.k8s.api.core.v1.ContainerPort"
 
 def test_every_type_has_a_definition() -> None:
     for resource in scheme.resources():
-        if resource.type_name:
+        # What only manifests of 2017 are written in has no published schema.
+        legacy = (resource.group, resource.version) in runtime_config.LEGACY
+        if resource.type_name and not legacy:
             assert schemas.known(schemas.name_of(resource.type_name)), resource.type_name
 
 
