@@ -194,7 +194,8 @@ class TestServing:
         found = await server.client.get(apiextensions_v1.CustomResourceDefinition, "widgets.example.com")
         changed = codecs.copy(found)
         schema = changed.spec.versions[0].schema
-        assert schema is not None and schema.openAPIV3Schema is not None
+        assert schema is not None
+        assert schema.openAPIV3Schema is not None
         schema.openAPIV3Schema.properties["spec"].properties["size"].default = 4
         await server.client.update(changed)
         await settle()
@@ -283,7 +284,8 @@ class TestVersions:
         merge = {"content_type": "application/merge-patch+json"}
         await server.ask("PATCH", f"{WIDGETS}/a", {"spec": {"size": 5}}, **merge)
         frame = await asyncio.wait_for(watch.reader.readuntil(b"}\n\r\n"), 5)
-        assert b'"length":5' in frame and b'"MODIFIED"' in frame
+        assert b'"length":5' in frame
+        assert b'"MODIFIED"' in frame
         hook.rename = True
         await server.ask("PATCH", f"{WIDGETS}/a", {"spec": {"size": 6}}, **merge)
         await settle()
@@ -341,7 +343,7 @@ class Hook:
         ),
         (
             {"properties": {"a": {"type": "array", "x-kubernetes-list-type": "map", "items": {"type": "object"}}}},
-            "properties[a].x-kubernetes-list-map-keys: Required value: must not be empty if x-kubernetes-list-type is map",
+            "x-kubernetes-list-map-keys: Required value: must not be empty if x-kubernetes-list-type is map",
         ),
     ],
 )
