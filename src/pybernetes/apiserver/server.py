@@ -250,9 +250,17 @@ class ApiServer:
         return components.Condition(True, "ok") if problem is None else components.Condition(False, problem)
 
     def _gauges(self) -> Iterator[tuple[str, str, float]]:
+        objects: dict[tuple[str, str], int] = {}
+        watching: dict[tuple[str, str], int] = {}
         for group, name, collection in self.registry:
+            # The versions of a custom resource show the same objects, where they have been loaded, to watchers of
+            # their own.
+            at = (group, name)
+            objects[at] = max(objects.get(at, 0), len(collection))
+            watching[at] = watching.get(at, 0) + len(collection.watchers)
+        for (group, name), count in objects.items():
             resource = f"{name}.{group}" if group else name
-            yield "apiserver_storage_objects", f'resource="{resource}"', float(len(collection))
-        for group, name, collection in self.registry:
-            yield "apiserver_registered_watchers", f'group="{group}",kind="{name}"', float(len(collection.watchers))
+            yield "apiserver_storage_objects", f'resource="{resource}"', float(count)
+        for (group, name), count in watching.items():
+            yield "apiserver_registered_watchers", f'group="{group}",kind="{name}"', float(count)
         yield "apiserver_current_connections", "", float(len(self._listener))
