@@ -39,12 +39,12 @@ def form(accept: str, path: str) -> Form:
     """The best form that the client accepts of what is at the path. Raises StatusError 406."""
     if accept in ("*/*", JSON, ""):
         return PLAIN
-    return _form(accept, _offered(path))
+    return _form(accept, _offered(accept, path))
 
 
 def streaming(accept: str, path: str) -> Form:
     """The same for a watch: YAML has no way to say where an event ends. Raises StatusError 406."""
-    offered = tuple(media for media in _offered(path) if media != YAML)
+    offered = tuple(media for media in _offered(accept, path) if media != YAML)
     try:
         return _form(accept, offered)
     except errors.StatusError:
@@ -53,18 +53,33 @@ def streaming(accept: str, path: str) -> Form:
 
 def untabled(accept: str, path: str) -> Form:
     """The same for what has no table. Raises StatusError 406."""
-    return _form(accept, _offered(path), False)
+    return _form(accept, _offered(accept, path), False)
 
 
-def _offered(path: str) -> tuple[str, ...]:
-    if path.startswith("/api/") or path.split("/", 3)[2] in _built_in_groups():
+def _offered(accept: str, path: str) -> tuple[str, ...]:
+    _, root, group, version, *_ = f"{path}/".split("/", 4)
+    if root == "api":
         return OFFERED
-    return OFFERED_CUSTOM
+    if group not in _built_in_groups():
+        return OFFERED_CUSTOM
+    return OFFERED if PROTOBUF not in accept or (group, version) in _with_messages() else OFFERED_CUSTOM
 
 
 @functools.cache
 def _built_in_groups() -> frozenset[str]:
     return frozenset(resource.group for resource in scheme.resources())
+
+
+@functools.cache
+def _with_messages() -> frozenset[tuple[str, str]]:
+    """Groups and versions with a binary form: those from before 1.16 have none any more."""
+    from pybernetes.api import protobuf
+
+    return frozenset(
+        (resource.group, resource.version)
+        for resource in scheme.resources()
+        if protobuf.message_name(resource.api_version, resource.kind) is not None
+    )
 
 
 @functools.lru_cache(maxsize=512)

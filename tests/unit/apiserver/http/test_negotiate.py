@@ -33,6 +33,12 @@ def test_custom_resources_have_no_binary_form() -> None:
     assert str(caught.value) == "only the following media types are accepted: application/json, application/yaml"
 
 
+def test_versions_of_old_have_none_either() -> None:
+    accept = "application/vnd.kubernetes.protobuf,application/json"
+    assert negotiate.form(accept, "/apis/extensions/v1beta1/ingresses") == negotiate.PLAIN
+    assert negotiate.form(accept, "/apis/apps/v1/deployments").media == negotiate.PROTOBUF
+
+
 def test_watches_are_json_or_protobuf() -> None:
     assert negotiate.streaming("application/yaml,application/json;q=0.1", PODS) == negotiate.PLAIN
     with pytest.raises(errors.StatusError) as caught:

@@ -23,6 +23,8 @@ TOKEN_HEADER = {
     "type": "apiKey",
 }
 SCALE = "io.k8s.api.autoscaling.v1.Scale"
+# Versions from before 1.16 are served where switched on, but no schema of theirs is published any more.
+UNPUBLISHED = b'{"type":"object"}'
 _OWN_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 _SUBRESOURCE_VERBS = ("get", "patch", "update")
 
@@ -38,8 +40,8 @@ def version_3(part: documents.Part) -> bytes:
     for name in names - made.keys():
         if name in shared:
             made[name] = orjson.dumps(schemas.definition(name, 3) | {schemas.GVK: shared[name]})
-        elif schemas.known(name):
-            made[name] = schemas.encoded(name, 3)
+        else:
+            made[name] = schemas.encoded(name, 3) if schemas.known(name) else UNPUBLISHED
     components = {"schemas": _object(made), "securitySchemes": orjson.dumps({"BearerToken": TOKEN_HEADER})}
     document = {
         "components": _object(components),
@@ -116,6 +118,8 @@ def _definitions_2(parts: tuple[documents.Part, ...]) -> Iterator[tuple[str, dic
             yield name, schemas.definition(name, 2) | {schemas.GVK: shared[name]}, b""
         elif schemas.known(name):
             yield name, None, schemas.encoded(name, 2)
+        else:
+            yield name, {"type": "object"}, b""
 
 
 def _shared(groups: set[tuple[str, str]]) -> dict[str, list[dict[str, str]]]:
