@@ -240,7 +240,9 @@ class Definitions:
         assert self._client is not None
         name = definition.metadata.name
         served = self._served[name]
-        kind = next((self._registry.kinds[key] for key in served.collections), None)
+        # In the version that is stored, if it is served: then no conversion can stand in the way.
+        by_stored = sorted(served.collections.items(), key=lambda pair: pair[1] is not served.stored)
+        kind = next((self._registry.kinds[key] for key, _ in by_stored), None)
         assert served.stored is not None
         if kind is None:
             for item in served.stored.select(selection.EVERYTHING).items:
