@@ -111,7 +111,10 @@ def decode_tree(data: bytes | bytearray | memoryview) -> Any:
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError as error:
-        raise DecodeError(str(error)) from None
+        from pybernetes.api import json_syntax
+
+        # orjson is stricter on a few things that Go lets pass (lone surrogates), and then says it in its own words.
+        raise DecodeError(json_syntax.problem(bytes(data)) or str(error)) from None
 
 
 def decode_yaml(data: bytes) -> Any:

@@ -21,20 +21,21 @@ def media_type(request: requests.Request) -> str:
     return request.header("content-type").partition(";")[0].strip().lower()
 
 
-def tree(request: requests.Request, accepted: tuple[str, ...] = ACCEPTED) -> Any:
-    """The body as a plain tree."""
+def tree(request: requests.Request, wanted: str) -> Any:
+    """The body as a plain tree; `wanted` is the kind it should be of."""
     body = request.body
     if not isinstance(body, bytes):
         return codecs.to_tree(body)
     kind = media_type(request) or JSON
-    if kind not in accepted and not (kind == "text/yaml" and YAML in accepted):
-        raise errors.unsupported_media_type(accepted)
+    if kind not in ACCEPTED and kind != "text/yaml":
+        raise errors.unsupported_media_type(ACCEPTED)
     try:
         if kind == PROTOBUF:
             return _protobuf(body)
         return codecs.decode_yaml(body) if kind.endswith("yaml") else codecs.decode_tree(body)
     except codecs.DecodeError as error:
-        raise errors.bad_request(f"couldn't get version/kind; json parse error: {error}") from None
+        why = str(error) if kind.endswith("yaml") else f"couldn't get version/kind; json parse error: {error}"
+        raise _unrecognized(wanted, why, body) from None
 
 
 def _protobuf(body: bytes) -> Any:
@@ -57,7 +58,7 @@ def decode(request: requests.Request, resource: scheme.Resource, kind: Any = Non
             if options.validation(request) != options.IGNORE and strictness.has_duplicates(body):
                 _report(request, expected, strict_errors(request, None, expected))
             return obj
-    document = tree(request)
+    document = tree(request, _declared_by(expected)[1])
     obj = convert(document, expected)
     if options.validation(request) != options.IGNORE:
         _report(request, expected, strict_errors(request, document, expected))
@@ -107,18 +108,17 @@ def _check_custom(document: dict[str, Any], version: str, wanted_version: str, w
         if not document.get(member):
             missing = member[0].upper() + member[1:] if member == "kind" else member
             shown = codecs.encode(document).decode()
-            raise errors.bad_request(
-                f"the object provided is unrecognized (must be of type {wanted_kind}): "
-                f"Object '{missing}' is missing in '{shown}' ({_summary(shown)})"
-            )
+            raise _unrecognized(wanted_kind, f"Object '{missing}' is missing in '{shown}'", shown.encode())
     if version != wanted_version:
         raise errors.bad_request(
             f"the API version in the data ({version}) does not match the expected API version ({wanted_version})"
         )
 
 
-def _summary(text: str) -> str:
-    return text if len(text) <= SUMMARY else f"{text[:SUMMARY]} ..."
+def _unrecognized(wanted: str, why: str, body: bytes) -> errors.StatusError:
+    shown = body[:SUMMARY].decode(errors="replace") if body[:1] == b"{" else body[:SUMMARY].hex()
+    summary = (shown + " ..." if len(body) > SUMMARY else shown) or "<empty>"
+    return errors.bad_request(f"the object provided is unrecognized (must be of type {wanted}): {why} ({summary})")
 
 
 def strict_errors(request: requests.Request, document: Any, expected: Any) -> list[str]:

@@ -110,7 +110,7 @@ def delete_options(request: requests.Request) -> meta_v1.DeleteOptions:
 
 
 def _decode_options(request: requests.Request) -> Any:
-    document = bodies.tree(request)
+    document = bodies.tree(request, "DeleteOptions")
     # Old clients send DeleteOptions under the group and version of what they delete.
     if isinstance(document, dict):
         document = {**document, "apiVersion": "v1", "kind": "DeleteOptions"}

@@ -69,7 +69,7 @@ def body(request: requests.Request, kind: str) -> Any:
     try:
         return codecs.decode_yaml(request.body) if kind == APPLY else codecs.decode_tree(request.body)
     except codecs.DecodeError as error:
-        raise errors.bad_request(f"error decoding patch: {error}") from None
+        raise errors.bad_request(f"error decoding YAML: {error}" if kind == APPLY else str(error)) from None
 
 
 def patched_tree(kind: str, tree: Any, document: Any, of: Any) -> Any:
