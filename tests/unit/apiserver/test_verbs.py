@@ -161,6 +161,14 @@ class TestUpdate:
         assert int(updated.metadata.resourceVersion) > int(made.metadata.resourceVersion)
         assert updated.metadata.uid == made.metadata.uid
 
+    async def test_some_kinds_are_replaced_by_who_has_seen_them(self, server: fakes.FakeServer) -> None:
+        path = "/apis/storage.k8s.io/v1/csidrivers"
+        driver = {"metadata": {"name": "a.example.com"}, "spec": {}}
+        assert (await server.ask("POST", path, driver)).code == 201
+        refused = await server.ask("PUT", f"{path}/a.example.com", driver)
+        assert refused.code == 422
+        assert "metadata.resourceVersion: Invalid value: 0: must be specified for an update" in refused.message
+
     async def test_a_stale_one_conflicts(self, server: fakes.FakeServer) -> None:
         made = codecs.copy(await server.client.create(fakes.config_map("a", k="v")))
         made.data = {"k": "w"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from pybernetes.api import codecs, errors, times
+from pybernetes.api import codecs, errors, fields, times
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver import results
 from pybernetes.apiserver.admission import plugin
@@ -62,6 +62,7 @@ async def write(
         item = scope.find(namespace, name)
         old = item.decoded(scope.kind.resource.type)
         new = transform(item)
+        _check_conditional(scope, request, new, subresource)
         insists = bool(new.metadata.resourceVersion) and attempt == 0
         metadata.check_preconditions(scope, new, old, name)
         try:
@@ -70,6 +71,16 @@ async def write(
             if insists and request.method == "PUT":
                 raise scope.modified(name) from None
     raise scope.modified(name)
+
+
+def _check_conditional(scope: scopes.Scope, request: requests.Request, new: Any, subresource: str) -> None:
+    """Some kinds are replaced only by somebody who says what he has seen."""
+    if scope.kind.allow_unconditional_update or request.method != "PUT" or subresource not in ("", "status"):
+        return
+    if not new.metadata.resourceVersion:
+        path = fields.Path("metadata")["resourceVersion"]
+        problem = fields.invalid(path, 0, "must be specified for an update")
+        raise scope.invalid(request.attributes.name, [problem])
 
 
 async def _write_once(
