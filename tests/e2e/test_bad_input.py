@@ -48,8 +48,8 @@ def _raw(cluster: harness.Cluster, data: bytes, *, seconds: float = 5.0) -> byte
             b'{"apiVersion":"v1","kind":"ConfigMap",',
             "application/json",
             400,
-            "the object provided is unrecognized (must be of type ConfigMap): couldn't get version/kind; "
-            'json parse error: unexpected end of JSON input ({"apiVersion":"v1","kind":"Con ...)',
+            ("the object provided is unrecognized (must be of type ConfigMap): couldn't get version/kind; "
+            'json parse error: unexpected end of JSON input ({"apiVersion":"v1","kind":"Con ...)'),
         ),
         (b"{nonsense}", "application/json", 400,
          "json parse error: invalid character 'n' looking for beginning of object key string"),

@@ -209,7 +209,10 @@ class TestForms:
         answer = await server.ask("GET", MAPS, accept=accept)
         assert (answer.code, answer.headers["content-type"]) == (200, "application/json")
 
-    @pytest.mark.parametrize("accept", ["text/html", "application/vnd.kubernetes.protobuf;as=Table;v=v1;g=meta.k8s.io", TABLE.replace("meta", "x")])
+    @pytest.mark.parametrize(
+        "accept",
+        ["text/html", "application/vnd.kubernetes.protobuf;as=Table;v=v1;g=meta.k8s.io", TABLE.replace("meta", "x")],
+    )
     async def test_nothing_acceptable(self, server: fakes.FakeServer, accept: str) -> None:
         answer = await server.ask("POST", MAPS, {"metadata": {"name": "a"}}, accept=accept)
         assert (answer.code, answer.tree()["reason"]) == (406, "NotAcceptable")
