@@ -271,6 +271,7 @@ def field_types(kind: type) -> dict[str, Any]:
     return {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
 
 
+@functools.lru_cache(maxsize=4096)
 def element_type(annotation: Any) -> tuple[Any, Any]:
     """(what holds, what it holds): `list[X]` -> (list, X), `dict[str, X]` -> (dict, X), `X | None` -> as X."""
     if isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union:

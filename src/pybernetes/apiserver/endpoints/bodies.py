@@ -51,10 +51,9 @@ def decode(request: requests.Request, resource: scheme.Resource, kind: Any = Non
     body = request.body
     if not isinstance(body, bytes):
         return codecs.copy(body) if isinstance(body, expected) else convert(codecs.to_tree(body), expected)
-    if media_type(request) in (JSON, "") and not custom.is_custom(expected):
-        # Most bodies have known fields only, so that one pass over them is enough.
-        obj = codecs.decode_known(expected, body)
-        if obj is not None and _declared(obj) == _declared_by(expected):
+    if media_type(request) in (JSON, ""):
+        obj = known(body, expected)
+        if obj is not None:
             if options.validation(request) != options.IGNORE and strictness.has_duplicates(body):
                 _report(request, expected, strict_errors(request, None, expected))
             return obj
@@ -63,6 +62,17 @@ def decode(request: requests.Request, resource: scheme.Resource, kind: Any = Non
     if options.validation(request) != options.IGNORE:
         _report(request, expected, strict_errors(request, document, expected))
     return obj
+
+
+def known(data: bytes, expected: Any) -> Any:
+    """JSON as an object of the type; None for what `convert` must look at, as it may be of another kind, or too much.
+
+    Most documents have known fields only, so that one pass over them is enough.
+    """
+    if custom.is_custom(expected):
+        return None
+    obj = codecs.decode_known(expected, data)
+    return obj if obj is not None and _declared(obj) == _declared_by(expected) else None
 
 
 def convert(document: Any, expected: Any) -> Any:

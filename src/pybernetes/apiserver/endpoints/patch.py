@@ -33,6 +33,11 @@ async def patch(scope: scopes.Scope, request: requests.Request) -> results.Resul
 
     def transform(item: items.Item) -> Any:
         patched = patched_tree(kind, codecs.decode_tree(item.data), document, of)
+        obj = bodies.known(codecs.encode(patched), of)
+        if obj is not None:
+            _check_identity(scope, request, obj)
+            _check_strictly(request, kind, document, None, of)
+            return obj
         obj = _object(scope, request, patched)
         _check_strictly(request, kind, document, patched, of)
         return obj
@@ -41,6 +46,7 @@ async def patch(scope: scopes.Scope, request: requests.Request) -> results.Resul
 
 
 def _check_strictly(request: requests.Request, kind: str, document: Any, patched: Any, of: Any) -> None:
+    """Report unknown fields of the patched tree (None if it is known to have none) and repeated ones of the patch."""
     mode = options.validation(request)
     if mode == options.IGNORE:
         return
@@ -82,12 +88,16 @@ def patched_tree(kind: str, tree: Any, document: Any, of: Any) -> Any:
 
 def _object(scope: scopes.Scope, request: requests.Request, tree: Any) -> Any:
     obj = bodies.convert(tree, scope.kind.resource.type)
+    _check_identity(scope, request, obj)
+    return obj
+
+
+def _check_identity(scope: scopes.Scope, request: requests.Request, obj: Any) -> None:
     attributes = request.attributes
     if obj.metadata.name != attributes.name:
         path = fields.Path("metadata")["name"]
         raise scope.invalid(attributes.name, [fields.invalid(path, obj.metadata.name, "field is immutable")])
     metadata.check_namespace(scope, obj, attributes.namespace)
-    return obj
 
 
 async def _apply(scope: scopes.Scope, request: requests.Request) -> results.Result:
