@@ -30,16 +30,16 @@ def run() -> None:
     if shutil.which("wrk") is None:
         print("The API rates need wrk: apt-get install wrk")
         return
-    with tempfile.TemporaryDirectory() as folder, _server("bare.py", folder, str(PORT)):
+    with tempfile.TemporaryDirectory() as folder, server("bare.py", folder, str(PORT)):
         created = _rate(SERVER, "-c32", "-s", str(HERE / "create_pods.lua"))
         print(f"create pods, 32 connections, durable: {created:,.0f}/s")
         pods = f"{SERVER}/api/v1/namespaces/default/pods"
-        name = json.loads(_get(pods + "?limit=1"))["items"][0]["metadata"]["name"]
+        name = json.loads(get(pods + "?limit=1"))["items"][0]["metadata"]["name"]
         small, big = pathlib.Path(folder, "small"), pathlib.Path(folder, "big")
-        small.write_bytes(_get(f"{pods}/{name}"))
-        big.write_bytes(_get(f"{pods}?limit=500"))
+        small.write_bytes(get(f"{pods}/{name}"))
+        big.write_bytes(get(f"{pods}?limit=500"))
         pair = [str(pathlib.Path(folder, "pki", f"bench.{end}")) for end in ("crt", "key")]
-        with _server("ceiling.py", str(CEILING_PORT), *pair, str(small), str(big)):
+        with server("ceiling.py", str(CEILING_PORT), *pair, str(small), str(big)):
             for text, url, index in (("GET one pod", f"{pods}/{name}", 0), ("LIST 500 pods", f"{pods}?limit=500", 1)):
                 ours, ceiling = _rate(url), _rate(f"https://127.0.0.1:{CEILING_PORT}/{index}")
                 print(f"{text}: {ours:,.0f}/s of the ceiling's {ceiling:,.0f}/s: {ours / ceiling:.0%}")
@@ -48,13 +48,13 @@ def run() -> None:
 
 
 @contextlib.contextmanager
-def _server(script: str, *arguments: str) -> Iterator[None]:
+def server(script: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     """Run one of our scripts while the body runs; it says when it listens."""
     process = subprocess.Popen([sys.executable, str(HERE / script), *arguments], stdout=subprocess.PIPE, text=True)
     try:
         if process.stdout is None or "listening" not in process.stdout.readline():
             raise SystemExit(f"{script} did not start")
-        yield
+        yield process
     finally:
         os.kill(process.pid, signal.SIGTERM)
         process.wait()
@@ -69,7 +69,7 @@ def _rate(url: str, *options: str) -> float:
     return float(found[1]) if found else 0.0
 
 
-def _get(url: str) -> bytes:
+def get(url: str) -> bytes:
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     name, _, value = AUTH.partition(": ")
