@@ -98,7 +98,10 @@ def row(cron_job: batch_v1.CronJob, now: float) -> Sequence[kind.Cell]:
 
 def warnings(cron_job: batch_v1.CronJob) -> Sequence[str]:
     template = cron_job.spec.jobTemplate.spec.template
-    return pod_warnings.spec_warnings(template.spec, "spec.jobTemplate.spec.template.spec")
+    return [
+        *job_spec.warnings(cron_job.spec.jobTemplate.spec, "spec.jobTemplate.spec"),
+        *pod_warnings.spec_warnings(template.spec, "spec.jobTemplate.spec.template.spec"),
+    ]
 
 
 KIND: kind.Kind[batch_v1.CronJob] = kind.Kind(

@@ -5,10 +5,13 @@ from __future__ import annotations
 from pybernetes.api import fields, names
 from pybernetes.api.types import batch_v1
 from pybernetes.apiserver.resources import checks
+from pybernetes.apiserver.resources.batch import indexes
 from pybernetes.apiserver.resources.core import pod_validation
 
 _MAX_INT32 = 2**31 - 1
 _MAX_INDEXED = 100_000
+_MANY = 10_000
+_MAX_INDEXES_TEXT = 64 * 1024
 _ACTIONS = ("Count", "FailIndex", "FailJob", "Ignore")
 
 
@@ -88,13 +91,25 @@ def _indexed(spec: batch_v1.JobSpec, path: fields.Path) -> checks.Errors:
     if spec.parallelism is not None and spec.parallelism > _MAX_INDEXED:
         words = f"must be less than or equal to {_MAX_INDEXED} when completion mode is Indexed"
         problems.append(fields.invalid(path["parallelism"], spec.parallelism, words))
-    if spec.completions is not None and spec.maxFailedIndexes is not None:
-        if spec.maxFailedIndexes > spec.completions:
-            words = "must be less than or equal to completions"
-            problems.append(fields.invalid(path["maxFailedIndexes"], spec.maxFailedIndexes, words))
-        if spec.maxFailedIndexes > _MAX_INDEXED:
-            words = f"must be less than or equal to {_MAX_INDEXED}"
-            problems.append(fields.invalid(path["maxFailedIndexes"], spec.maxFailedIndexes, words))
+    worst = spec.maxFailedIndexes
+    if spec.completions is not None and worst is not None and worst > spec.completions:
+        problems.append(fields.invalid(path["maxFailedIndexes"], worst, "must be less than or equal to completions"))
+    if worst is not None and worst > _MAX_INDEXED:
+        problems.append(
+            fields.invalid(path["maxFailedIndexes"], worst, f"must be less than or equal to {_MAX_INDEXED}")
+        )
+    if spec.completions is not None and spec.completions > _MAX_INDEXED and spec.backoffLimitPerIndex is not None:
+        words = (
+            f"must be less than or equal to {_MANY} when completions are above {_MAX_INDEXED} "
+            "and used with backoff limit per index"
+        )
+        if worst is None:
+            needed = f"must be specified when completions is above {_MAX_INDEXED}"
+            problems.append(fields.required(path["maxFailedIndexes"], needed))
+        if spec.parallelism is not None and spec.parallelism > _MANY:
+            problems.append(fields.invalid(path["parallelism"], spec.parallelism, words))
+        if worst is not None and worst > _MANY:
+            problems.append(fields.invalid(path["maxFailedIndexes"], worst, words))
     if spec.successPolicy is not None:
         rules = path["successPolicy"]["rules"]
         if not spec.successPolicy.rules:
@@ -108,14 +123,30 @@ def _indexed(spec: batch_v1.JobSpec, path: fields.Path) -> checks.Errors:
 
 
 def _success_rule(spec: batch_v1.JobSpec, rule: batch_v1.SuccessPolicyRule, path: fields.Path) -> checks.Errors:
-    count = rule.succeededCount
-    if count is None and rule.succeededIndexes is None:
+    count, named, completions = rule.succeededCount, rule.succeededIndexes, spec.completions or 0
+    problems: checks.Errors = []
+    if count is None and named is None:
         words = "at least one of succeededCount or succeededIndexes must be specified"
-        return [fields.required(path, words)]
-    problems = checks.not_negative(count, path["succeededCount"])
-    if count is not None and spec.completions is not None and count > spec.completions:
-        words = f"must be less than or equal to {spec.completions} (the number of specified completions)"
-        problems.append(fields.invalid(path["succeededCount"], count, words))
+        problems.append(fields.required(path, words))
+    total = 0
+    if named is not None:
+        if len(named) > _MAX_INDEXES_TEXT:
+            problems.append(fields.too_long(path["succeededIndexes"], _MAX_INDEXES_TEXT))
+        try:
+            total = indexes.count(named, completions)
+        except ValueError as error:
+            words = f"error parsing succeededIndexes: {error}"
+            problems.append(fields.invalid(path["succeededIndexes"], named, words))
+    if count is not None:
+        problems += checks.not_negative(count, path["succeededCount"])
+        if count > completions:
+            words = f"must be less than or equal to {completions} (the number of specified completions)"
+            problems.append(fields.invalid(path["succeededCount"], count, words))
+        if named is not None and count > total:
+            words = (
+                f"must be less than or equal to {total} (the number of indexes in the specified succeededIndexes field)"
+            )
+            problems.append(fields.invalid(path["succeededCount"], count, words))
     return problems
 
 
@@ -154,6 +185,8 @@ def _failure_policy(spec: batch_v1.JobSpec, policy: batch_v1.PodFailurePolicy, p
             problems.append(fields.invalid(at["action"], rule.action, words))
         else:
             problems += checks.one_of(rule.action, _ACTIONS, at["action"])
+        if len(rule.onPodConditions) > 20:
+            problems.append(fields.too_many(at["onPodConditions"], len(rule.onPodConditions), 20))
         for place, pattern in enumerate(rule.onPodConditions):
             there = at["onPodConditions"][place]
             problems += checks.named(pattern.type, names.qualified_name, there["type"])
@@ -182,7 +215,7 @@ def _exit_codes(
         problems.append(fields.invalid(path["containerName"], codes.containerName, words))
     if not codes.values:
         problems.append(fields.invalid(path["values"], codes.values, "at least one value is required"))
-    if len(codes.values) > 255:
+    elif len(codes.values) > 255:
         problems.append(fields.too_many(path["values"], len(codes.values), 255))
     for index, value in enumerate(codes.values):
         if codes.operator == "In" and value == 0:
@@ -193,3 +226,13 @@ def _exit_codes(
     if sorted(codes.values) != codes.values:
         problems.append(fields.invalid(path["values"], codes.values, "must be ordered"))
     return problems
+
+
+def warnings(spec: batch_v1.JobSpec, path: str) -> list[str]:
+    """About numbers that the status may have no room for."""
+    many = (spec.completions or 0) > _MAX_INDEXED and (spec.parallelism or 0) > _MANY
+    text = (
+        f"{path}: In Indexed Jobs with a number of completions higher than 10^5 and a parallelism higher than 10^4, "
+        "Kubernetes might not be able to track completedIndexes when a big number of indexes fail"
+    )
+    return [text] if many and spec.completionMode == "Indexed" else []

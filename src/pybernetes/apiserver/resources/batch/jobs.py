@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pybernetes.api import codecs, fields, selectors, times
+from pybernetes.api import codecs, fields, names, selectors, times
 from pybernetes.api.types import batch_v1, core_v1, meta_v1
 from pybernetes.apiserver.resources import cells, checks, kind
 from pybernetes.apiserver.resources.apps import workloads
-from pybernetes.apiserver.resources.batch import job_spec
+from pybernetes.apiserver.resources.batch import job_spec, job_status
 
 _SPEC = fields.Path("spec")
-_STATUS = fields.Path("status")
 _NAME_LABELS = ("job-name", "batch.kubernetes.io/job-name")
 _UID_LABELS = ("controller-uid", "batch.kubernetes.io/controller-uid")
 _UID_LABEL = "batch.kubernetes.io/controller-uid"
@@ -80,19 +79,28 @@ def validate_update(new: batch_v1.Job, old: batch_v1.Job) -> checks.Errors:
         problems.append(fields.invalid(_SPEC["completions"], spec.completions, words))
     problems += checks.immutable(spec.selector, was.selector, _SPEC["selector"])
     if not checks.same(spec.template, was.template):
-        before = _with_directives(spec.template, was.template) if _never_started(old) else was.template
-        problems += checks.immutable(spec.template, before, _SPEC["template"])
+        problems += _template_update(spec.template, was.template, is_open=_is_open(old))
     for name in ("completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy"):
         problems += checks.immutable(getattr(spec, name), getattr(was, name), _SPEC[name])
     return problems
 
 
-def _never_started(job: batch_v1.Job) -> bool:
-    return bool(job.spec.suspend) and job.status.startTime is None
+def _is_open(job: batch_v1.Job) -> bool:
+    """Suspended without running pods: what a queueing controller decides may still change."""
+    paused = job.status.startTime is None or job_status.has(job, "Suspended")
+    return bool(job.spec.suspend) and paused and job.status.active == 0
+
+
+def _template_update(new: core_v1.PodTemplateSpec, old: core_v1.PodTemplateSpec, *, is_open: bool) -> checks.Errors:
+    path = _SPEC["template"]
+    if not is_open:
+        return checks.immutable(new, old, path)
+    before = _with_directives(new, old)
+    return checks.immutable(new.spec, before.spec, path["spec"])
 
 
 def _with_directives(new: core_v1.PodTemplateSpec, old: core_v1.PodTemplateSpec) -> core_v1.PodTemplateSpec:
-    """The old template with what a queueing controller may set while the job is suspended."""
+    """The old template with what may change: where the pods may run, and with which resources."""
     template = codecs.copy(old)
     wanted = new.spec.affinity.nodeAffinity if new.spec.affinity is not None else None
     if wanted is not None or template.spec.affinity is not None:
@@ -102,53 +110,23 @@ def _with_directives(new: core_v1.PodTemplateSpec, old: core_v1.PodTemplateSpec)
     template.spec.nodeSelector = new.spec.nodeSelector
     template.spec.tolerations = new.spec.tolerations
     template.spec.schedulingGates = new.spec.schedulingGates
-    template.metadata.annotations = new.metadata.annotations
-    template.metadata.labels = new.metadata.labels
-    for after, before in zip(new.spec.containers, template.spec.containers, strict=False):
-        before.resources = after.resources
-    for after, before in zip(new.spec.initContainers, template.spec.initContainers, strict=False):
-        before.resources = after.resources
+    for name in ("containers", "initContainers"):
+        after, before = getattr(new.spec, name), getattr(template.spec, name)
+        for one, other in zip(after, before, strict=False) if len(after) == len(before) else ():
+            if one.name == other.name:
+                other.resources = one.resources
     return template
 
 
-def validate_status(new: batch_v1.Job, old: batch_v1.Job) -> checks.Errors:
-    status, was = new.status, old.status
-    problems: checks.Errors = []
-    for name in ("active", "succeeded", "failed", "ready", "terminating"):
-        problems += checks.not_negative(getattr(status, name), _STATUS[name])
-    complete, failed = _has(new, "Complete"), _has(new, "Failed")
-    if complete and failed:
-        problems.append(_omitted("conditions", "cannot set Complete=True and Failed=true conditions"))
-    if status.completionTime is not None and not complete:
-        words = "cannot set completionTime when there is no Complete=True condition"
-        problems.append(fields.invalid(_STATUS["completionTime"], status.completionTime, words))
-    if complete and status.completionTime is None:
-        words = "completionTime is required for Complete jobs"
-        problems.append(fields.required(_STATUS["completionTime"], words))
-    if status.startTime is not None and status.completionTime is not None and status.completionTime < status.startTime:
-        words = "must be equal to or after `startTime`"
-        problems.append(fields.invalid(_STATUS["completionTime"], status.completionTime, words))
-    if (complete or failed) and not (_has(old, "Complete") or _has(old, "Failed")):
-        if status.active > 0:
-            words = "active>0 is invalid for finished job"
-            problems.append(fields.invalid(_STATUS["active"], status.active, words))
-        if status.startTime is None:
-            problems.append(fields.required(_STATUS["startTime"], "startTime is required for finished job"))
-    for condition in ("Failed", "Complete"):
-        if _has(old, condition) and not _has(new, condition):
-            words = f"cannot disable the terminal {condition}=True condition"
-            problems.append(_omitted("conditions", words))
-    if _has(old, "Complete") and status.completionTime != was.completionTime:
-        problems.append(fields.invalid(_STATUS["completionTime"], status.completionTime, checks.IMMUTABLE))
-    return problems
-
-
-def _omitted(name: str, words: str) -> fields.FieldError:
-    return fields.FieldError(fields.INVALID, str(_STATUS[name]), f"Invalid value: {words}")
-
-
-def _has(job: batch_v1.Job, condition: str) -> bool:
-    return any(c.type == condition and c.status == "True" for c in job.status.conditions)
+def warnings(job: batch_v1.Job) -> Sequence[str]:
+    texts = []
+    problems = names.dns_label(job.metadata.name)
+    if problems:
+        texts.append(
+            "metadata.name: this is used in Pod names and hostnames, which can result in surprising behavior; "
+            f"a DNS label is recommended: [{' '.join(problems)}]"
+        )
+    return [*texts, *job_spec.warnings(job.spec, "spec"), *workloads.template_warnings(job)]
 
 
 def row(job: batch_v1.Job, now: float) -> Sequence[kind.Cell]:
@@ -176,12 +154,12 @@ def row(job: batch_v1.Job, now: float) -> Sequence[kind.Cell]:
 
 def _state(job: batch_v1.Job) -> str:
     for condition in ("Complete", "Failed"):
-        if _has(job, condition):
+        if job_status.has(job, condition):
             return condition
     if job.metadata.deletionTimestamp is not None:
         return "Terminating"
     for condition in ("Suspended", "FailureTarget", "SuccessCriteriaMet"):
-        if _has(job, condition):
+        if job_status.has(job, condition):
             return condition
     return "Running"
 
@@ -196,8 +174,8 @@ KIND: kind.Kind[batch_v1.Job] = kind.Kind(
     prepare_create=prepare_create,
     validate=validate,
     validate_update=validate_update,
-    validate_status=validate_status,
-    warnings=workloads.template_warnings,
+    validate_status=job_status.validate,
+    warnings=warnings,
     has_status=True,
     spec_of=lambda job: job.spec,
     columns=(
