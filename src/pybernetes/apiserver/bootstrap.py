@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from pybernetes import client as clients
-from pybernetes.api import codecs, errors
+from pybernetes.api import codecs, errors, scheme
 from pybernetes.api.types import apiregistration_v1, core_v1, discovery_v1, meta_v1, networking_v1, scheduling_v1
 from pybernetes.apiserver import settings as settings_
 from pybernetes.apiserver.authz import bootstrap
@@ -31,25 +31,32 @@ PRIORITY_CLASSES = (
 )
 
 
-async def run(client: clients.Client, settings: settings_.Settings, versions: Collection[tuple[str, str]]) -> None:
+async def run(client: clients.Client, settings: settings_.Settings, served: Collection[tuple[str, str, str]]) -> None:
     """Create what is missing, and bring the bootstrap policy up to date. Safe to run at every start.
 
-    `versions` are the (group, version) pairs that are served.
+    `served` are the (group, version, resource) that are; what has no place among them is left out.
     """
-    await asyncio.gather(*(_ensure(client, _namespace(name)) for name in NAMESPACES))
+
+    def among(objects: Iterable[Any]) -> Iterator[Any]:
+        for obj in objects:
+            of: type = type(obj)
+            resource = scheme.by_type(of)
+            if (resource.group, resource.version, resource.name) in served:
+                yield obj
+
+    versions = {(group, version) for group, version, _ in served}
+    await asyncio.gather(*(_ensure(client, obj) for obj in among(map(_namespace, NAMESPACES))))
     policy = [
         *bootstrap.cluster_roles(),
         *bootstrap.cluster_role_bindings(),
         *bootstrap.roles(),
         *bootstrap.role_bindings(),
     ]
-    classes = [_priority_class(*row) for row in PRIORITY_CLASSES]
+    others = [*(_priority_class(*row) for row in PRIORITY_CLASSES), _service_cidr(settings), *_flow_control(versions)]
     await asyncio.gather(
-        *(_reconcile(client, obj) for obj in policy),
-        *(_ensure(client, obj) for obj in classes),
-        _ensure(client, _service_cidr(settings)),
-        _kubernetes_service(client, settings),
-        *(_ensure(client, obj) for obj in _flow_control(versions)),
+        *(_reconcile(client, obj) for obj in among(policy)),
+        *(_ensure(client, obj) for obj in among([*others, _kubernetes_service(settings)])),
+        *(_replace(client, obj, names) for obj, names in _kubernetes_endpoints(settings) if list(among([obj]))),
         _local_services(client, versions),
     )
 
@@ -122,18 +129,23 @@ def service_address(cidr: str) -> str:
     return str(ipaddress.ip_network(cidr)[1])
 
 
-async def _kubernetes_service(client: clients.Client, settings: settings_.Settings) -> None:
-    host, port = settings.advertise
-    labels = {"component": "apiserver", "provider": "kubernetes"}
-    service = core_v1.Service(
-        metadata=meta_v1.ObjectMeta(name="kubernetes", namespace="default", labels=labels),
+def _kubernetes_service(settings: settings_.Settings) -> core_v1.Service:
+    return core_v1.Service(
+        metadata=meta_v1.ObjectMeta(
+            name="kubernetes", namespace="default", labels={"component": "apiserver", "provider": "kubernetes"}
+        ),
         spec=core_v1.ServiceSpec(
             clusterIP=service_address(settings.service_cidr),
-            ports=[core_v1.ServicePort(name="https", port=443, protocol="TCP", targetPort=port)],
+            ports=[core_v1.ServicePort(name="https", port=443, protocol="TCP", targetPort=settings.advertise[1])],
             sessionAffinity="None",
             type="ClusterIP",
         ),
     )
+
+
+def _kubernetes_endpoints(settings: settings_.Settings) -> Iterator[tuple[Any, tuple[str, ...]]]:
+    """Where the service leads, in both its forms, each with the fields that say so."""
+    host, port = settings.advertise
     endpoints = core_v1.Endpoints(
         metadata=meta_v1.ObjectMeta(
             name="kubernetes",
@@ -147,6 +159,7 @@ async def _kubernetes_service(client: clients.Client, settings: settings_.Settin
             )
         ],
     )
+    yield endpoints, ("subsets",)
     slice_ = discovery_v1.EndpointSlice(
         metadata=meta_v1.ObjectMeta(
             name="kubernetes", namespace="default", labels={"kubernetes.io/service-name": "kubernetes"}
@@ -155,9 +168,7 @@ async def _kubernetes_service(client: clients.Client, settings: settings_.Settin
         endpoints=[discovery_v1.Endpoint(addresses=[host], conditions=discovery_v1.EndpointConditions(ready=True))],
         ports=[discovery_v1.EndpointPort(name="https", port=port, protocol="TCP")],
     )
-    await _ensure(client, service)
-    await _replace(client, endpoints, ("subsets",))
-    await _replace(client, slice_, ("endpoints", "ports"))
+    yield slice_, ("endpoints", "ports")
 
 
 async def _replace(client: clients.Client, wanted: Any, names: tuple[str, ...]) -> None:

@@ -26,10 +26,13 @@ class Registry:
     """Kinds by group, version and name; collections by group and name, shared by the versions of a resource.
 
     `generation` changes whenever a kind comes or goes: what is made from the list of kinds (discovery, OpenAPI) is
-    made again when it is next asked for. `on_change` handlers are called with the key of the kind.
+    made again when it is next asked for. `on_change` handlers are called with the key of the kind. `stored` kinds
+    have their collections even where none of their versions is served: the server itself reads some of them.
     """
 
-    def __init__(self, served: Iterable[kinds.Kind[Any]], store: stores.Store) -> None:
+    def __init__(
+        self, served: Iterable[kinds.Kind[Any]], store: stores.Store, *, stored: Iterable[kinds.Kind[Any]] = ()
+    ) -> None:
         self.kinds: dict[Key, kinds.Kind[Any]] = {}
         self.generation = 0
         self._store = store
@@ -42,6 +45,9 @@ class Registry:
         )
         for kind in (*served, *reviews):
             self._enter(kind)
+        for kind in stored:
+            if kind.stored_as is None:
+                self._collect(kind)
 
     def _enter(self, kind: kinds.Kind[Any]) -> None:
         resource, view = kind.resource, kind.stored_as

@@ -19,10 +19,7 @@ from pybernetes.apiserver import settings as settings_
 from pybernetes.apiserver.admission import plugin
 from pybernetes.apiserver.admission import table as admission_table
 from pybernetes.apiserver.authn import authenticator, serviceaccounts
-from pybernetes.apiserver.authz import authorizer as authorizers
-from pybernetes.apiserver.authz import bootstrap as policy
-from pybernetes.apiserver.authz import nodes as node_authorizer
-from pybernetes.apiserver.authz import rbac
+from pybernetes.apiserver.authz import modes, rbac
 from pybernetes.apiserver.endpoints import (
     addresses,
     components,
@@ -63,12 +60,14 @@ class ApiServer:
         self._clock = clock
         self._chance = chance
         self._started = False
-        self.registry = registry.Registry(kinds if kinds is not None else resource_table.kinds(), store)
+        served = kinds if kinds is not None else resource_table.kinds(settings.runtime_config)
+        self.registry = registry.Registry(served, store, stored=resource_table.kinds() if kinds is None else ())
         self.components: dict[str, Callable[[], components.Condition]] = {"etcd-0": self._store_condition}
         self.signer = serviceaccounts.Signer(
             settings.service_account_key,
-            issuer=settings.issuer,
+            issuers=settings.issuers,
             audiences=settings.audiences,
+            more_keys=settings.service_account_public_keys,
             clock=clock,
             chance=chance,
         )
@@ -82,9 +81,7 @@ class ApiServer:
             cluster_roles=collection(rbac_group, "clusterroles"),
             cluster_role_bindings=collection(rbac_group, "clusterrolebindings"),
         )
-        self._authorizer = authorizers.Union(
-            (authorizers.Superusers(), node_authorizer.Nodes(policy.node_rules()), roles)
-        )
+        self._authorizer = modes.union(settings.authorization, roles)
         self._addresses = addresses.ServiceAddresses(
             services=collection("", "services"),
             addresses=collection("networking.k8s.io", "ipaddresses"),
@@ -124,8 +121,7 @@ class ApiServer:
         """Load the store and make sure of what every cluster has."""
         await self.registry.open()
         await self._addresses.repair()
-        versions = {(group, version) for group, version, _ in self.registry.kinds}
-        await bootstrap.run(self.client(APISERVER, agent="kube-apiserver"), self.settings, versions)
+        await bootstrap.run(self.client(APISERVER, agent="kube-apiserver"), self.settings, self.registry.kinds)
         self._definitions.start(self.client(APISERVER, agent="kube-apiserver"))
         self._upkeep.start()
         self._started = True
@@ -192,7 +188,12 @@ class ApiServer:
 
     def _router(self, roles: rbac.Rbac) -> router.Router:
         collection = self.registry.collection
-        admission = plugin.Admission(admission_table.plugins(collection, self._chance))
+        settings = self.settings
+        admission = plugin.Admission(
+            admission_table.plugins(
+                collection, self._chance, off=settings.admission_off, allow_privileged=settings.allow_privileged
+            )
+        )
 
         def scope(kind: kinds_.Kind[Any]) -> scopes.Scope:
             is_service = kind.resource.group_resource == "services"
@@ -219,7 +220,12 @@ class ApiServer:
                 secrets=collection("", "secrets"),
                 nodes=collection("", "nodes"),
             ),
-            asked=reviews.Reviews(authenticator=self._authenticator, authorizer=self._authorizer, roles=roles),
+            asked=reviews.Reviews(
+                authenticator=self._authenticator,
+                authorizer=self._authorizer,
+                roles=roles,
+                allows_all="AlwaysAllow" in settings.authorization,
+            ),
             parts=components.Components(self.components),
             custom=serving.Serving(self.registry, make=scope, warning=self._definitions.warning),
         )

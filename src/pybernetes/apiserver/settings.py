@@ -2,34 +2,40 @@
 
 from __future__ import annotations
 
-import pathlib
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from cryptography.hazmat.primitives.asymmetric import rsa
-
 from pybernetes.apiserver import request as requests
+from pybernetes.apiserver.authn import signing
 
 API_AUDIENCE = "https://kubernetes.default.svc.cluster.local"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """`service_account_key` signs tokens; `kubelet_tls` is the client side towards kubelets.
+    """`service_account_key` signs tokens, which `service_account_public_keys` may have signed too; of the `issuers` the
+    first is whose tokens are made, and all are whose are taken. `kubelet_tls` is the client side towards kubelets.
 
-    `event_ttl` is in seconds; `node_ports` first and last port; `advertise` the address clients are told.
+    `event_ttl` and `compaction_interval` are in seconds, an interval of 0 is never; `node_ports` first and last port;
+    `advertise` the address clients are told. `authorization` lists modes in their order (`authz/modes.py`),
+    `admission_off` names plugins that are not asked, `runtime_config` is what `resources/runtime_config.py` parses.
     """
 
-    service_account_key: rsa.RSAPrivateKey
+    service_account_key: signing.PrivateKey
+    service_account_public_keys: tuple[signing.PublicKey, ...] = ()
     advertise: tuple[str, int] = ("127.0.0.1", 6443)
     service_cidr: str = "10.96.0.0/12"
     node_ports: tuple[int, int] = (30000, 32767)
-    issuer: str = API_AUDIENCE
+    issuers: tuple[str, ...] = (API_AUDIENCE,)
     audiences: tuple[str, ...] = (API_AUDIENCE,)
     tokens: dict[str, requests.User] = field(default_factory=dict)
     anonymous: bool = True
+    authorization: tuple[str, ...] = ("Node", "RBAC")
+    admission_off: frozenset[str] = frozenset()
+    allow_privileged: bool = True
+    runtime_config: Mapping[str, bool] = field(default_factory=dict)
     kubelet_tls: ssl.SSLContext | None = None
     event_ttl: float = 3600.0
     compaction_interval: float = 300.0
-    client_ca: pathlib.Path | None = None
     max_backlog: int = 16 * 1024 * 1024

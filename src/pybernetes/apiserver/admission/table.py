@@ -1,8 +1,8 @@
-"""The admission plugins that are on, in upstream's order."""
+"""The admission plugins there are, in upstream's order; all are on unless they are switched off."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from pybernetes.apiserver.admission import (
     default_ingress_class,
@@ -12,6 +12,7 @@ from pybernetes.apiserver.admission import (
     namespace_lifecycle,
     plugin,
     priority,
+    privileged_containers,
     runtime_class,
     service_account,
     taint_nodes,
@@ -19,11 +20,35 @@ from pybernetes.apiserver.admission import (
 from pybernetes.apiserver.storage import collection as collections
 from pybernetes.kits import chance as chances
 
+# What `--enable-admission-plugins` and `--disable-admission-plugins` may name.
+NAMES = (
+    namespace_lifecycle.NamespaceLifecycle.name,
+    limit_ranger.LimitRanger.name,
+    service_account.ServiceAccount.name,
+    taint_nodes.TaintNodesByCondition.name,
+    priority.Priority.name,
+    default_toleration_seconds.DefaultTolerationSeconds.name,
+    default_storage_class.DefaultStorageClass.name,
+    runtime_class.RuntimeClass.name,
+    default_ingress_class.DefaultIngressClass.name,
+)
+
 
 def plugins(
+    collection: Callable[[str, str], collections.Collection],
+    chance: chances.Chance,
+    *,
+    off: Collection[str] = (),
+    allow_privileged: bool = True,
+) -> tuple[plugin.Plugin, ...]:
+    """`collection(group, resource)` finds where a resource is stored; `off` names plugins that are not asked."""
+    policy = () if allow_privileged else (privileged_containers.PrivilegedContainers(),)
+    return (*policy, *(one for one in _plugins(collection, chance) if one.name not in off))
+
+
+def _plugins(
     collection: Callable[[str, str], collections.Collection], chance: chances.Chance
 ) -> tuple[plugin.Plugin, ...]:
-    """`collection(group, resource)` finds where a resource is stored."""
     return (
         namespace_lifecycle.NamespaceLifecycle(collection("", "namespaces")),
         limit_ranger.LimitRanger(collection("", "limitranges")),

@@ -1,4 +1,4 @@
-"""Service-account tokens: JSON Web Tokens signed with the cluster's RS256 key, bound to pods, secrets or nodes.
+"""Service-account tokens: JSON Web Tokens signed with the cluster's key, bound to pods, secrets or nodes.
 
 A verified signature is remembered (it costs about 40 us); that the account and what the token is bound to still exist
 is looked up in the watch cache every time, so that deleting a pod ends its token at once.
@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import msgspec
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from pybernetes.apiserver import request as requests
+from pybernetes.apiserver.authn import signing
 from pybernetes.kits import chance as chances
 from pybernetes.kits import clock as clocks
 
@@ -53,33 +51,37 @@ def _bytes(text: str) -> bytes:
 
 
 class Signer:
-    """Signs tokens and checks signatures. `issuer` is the `iss` claim, `audiences` what the API server answers to."""
+    """Signs tokens and checks signatures. `issuers[0]` is the `iss` claim, `audiences` what the API server answers to.
+
+    Tokens of all the issuers are accepted, and those that one of `more_keys` has signed.
+    """
 
     def __init__(
         self,
-        key: rsa.RSAPrivateKey,
+        key: signing.PrivateKey,
         *,
-        issuer: str,
+        issuers: Sequence[str],
         audiences: tuple[str, ...],
         clock: clocks.Clock,
         chance: chances.Chance,
+        more_keys: Sequence[signing.PublicKey] = (),
     ) -> None:
         self._key = key
-        self._public = key.public_key()
-        self.issuer = issuer
+        self._keys = (key.public_key(), *more_keys)
+        self._algorithm = signing.algorithm(key)
+        self._issuers = issuers
+        self.issuer = issuers[0]
         self.audiences = audiences
         self._clock = clock
         self._chance = chance
-        spki = self._public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-        self.key_id = _part(hashlib.sha256(spki).digest())
+        self.key_id = signing.key_id(key.public_key())
         self._verified: OrderedDict[str, dict[str, Any]] = OrderedDict()
 
     def sign(self, claims: dict[str, Any]) -> str:
         """A compact JWT of those claims."""
-        header = {"alg": "RS256", "kid": self.key_id}
+        header = {"alg": self._algorithm, "kid": self.key_id}
         signed = f"{_part(msgspec.json.encode(header))}.{_part(msgspec.json.encode(claims))}"
-        signature = self._key.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256())
-        return f"{signed}.{_part(signature)}"
+        return f"{signed}.{_part(signing.sign(self._key, signed.encode()))}"
 
     def issue(
         self,
@@ -125,17 +127,19 @@ class Signer:
         )
 
     def claims(self, token: str) -> dict[str, Any]:
-        """The claims of a token signed by this key. Raises InvalidToken."""
+        """The claims of a token signed by one of the keys. Raises InvalidToken."""
         known = self._verified.get(token)
         if known is not None:
             return known
         try:
             header, body, signature = token.split(".")
-            if msgspec.json.decode(_bytes(header)).get("alg") != "RS256":
-                raise InvalidToken("the token is not signed with RS256")
-            self._public.verify(_bytes(signature), f"{header}.{body}".encode(), padding.PKCS1v15(), hashes.SHA256())
+            named = msgspec.json.decode(_bytes(header)).get("alg")
+            keys = [key for key in self._keys if signing.algorithm(key) == named]
+            data, signed = f"{header}.{body}".encode(), _bytes(signature)
+            if not any(signing.verifies(key, signed, data) for key in keys):
+                raise InvalidToken("the token is malformed or its signature does not verify")
             claims = msgspec.json.decode(_bytes(body))
-        except (ValueError, AttributeError, binascii.Error, msgspec.DecodeError, InvalidSignature):
+        except (ValueError, AttributeError, binascii.Error, msgspec.DecodeError):
             raise InvalidToken("the token is malformed or its signature does not verify") from None
         if not isinstance(claims, dict):
             raise InvalidToken("the token's claims are not an object")
@@ -152,7 +156,7 @@ class Signer:
         if claims.get("iss") == LEGACY_ISSUER:
             return _legacy_user(claims, lookup), audiences or self.audiences
         now = self._clock.time()
-        if claims.get("iss") != self.issuer:
+        if claims.get("iss") not in self._issuers:
             raise InvalidToken("the token is from another issuer")
         if now >= claims.get("exp", 0):
             raise InvalidToken("service account token has expired")

@@ -21,7 +21,7 @@ EVERY_PATH = rbac_v1.PolicyRule(verbs=["*"], nonResourceURLs=["*"])
 
 
 class Reviews:
-    """The review endpoints; `handlers()` finds them by resource name."""
+    """The review endpoints; `handlers()` finds them by resource name. `allows_all`: everybody may do everything."""
 
     def __init__(
         self,
@@ -29,10 +29,12 @@ class Reviews:
         authenticator: authenticators.Authenticator,
         authorizer: authorizers.Authorizer,
         roles: rbac.Rbac,
+        allows_all: bool = False,
     ) -> None:
         self._authenticator = authenticator
         self._authorizer = authorizer
         self._roles = roles
+        self._allows_all = allows_all
 
     def handlers(self) -> dict[str, Callable[[scopes.Scope, requests.Request], Any]]:
         return {
@@ -93,7 +95,7 @@ class Reviews:
         if not namespace:
             raise errors.bad_request("no namespace on request")
         rules = [rule for rule, _ in self._roles.rules_of(request.user, namespace)]
-        if "system:masters" in request.user.groups:
+        if self._allows_all or "system:masters" in request.user.groups:
             rules = [EVERYTHING, EVERY_PATH, *rules]
         review.status = authorization_v1.SubjectRulesReviewStatus(
             resourceRules=[

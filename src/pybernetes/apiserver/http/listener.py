@@ -22,14 +22,16 @@ GRACE_SECONDS = 3.0
 
 
 def server_context(
-    *, certificate: str, key: str, client_ca: str, sni: tuple[tuple[str, str, str], ...] = ()
+    *, certificate: str, key: str, client_ca: str | None, sni: tuple[tuple[str, str, str], ...] = ()
 ) -> ssl.SSLContext:
-    """TLS as a server: client certificates are asked for, checked against the CA, and may be missing.
+    """TLS as a server: client certificates are asked for, checked against the CA, and may be missing. Without a CA
+    they are not asked for.
 
     `sni` lists (host name, certificate file, key file) for names that have a certificate of their own.
     """
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=client_ca)
-    context.verify_mode = ssl.CERT_OPTIONAL
+    if client_ca is not None:
+        context.verify_mode = ssl.CERT_OPTIONAL
     context.load_cert_chain(certificate, key)
     context.set_alpn_protocols(["http/1.1"])
     by_name = {}

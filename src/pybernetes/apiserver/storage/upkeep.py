@@ -13,11 +13,13 @@ from pybernetes.kits import clock as clocks
 from pybernetes.kits import tasks
 
 BOOKMARK_SECONDS = 60.0
+EXPIRY_SECONDS = 60.0
 SLICE = 100
 
 
 class Upkeep:
-    """Compacts to where the store was one interval ago; events live `event_ttl` seconds after their last change."""
+    """Compacts to where the store was one interval ago, never if the interval is 0; events live `event_ttl` seconds
+    after their last change."""
 
     def __init__(
         self,
@@ -38,7 +40,7 @@ class Upkeep:
         self._tasks = tasks.Tasks()
 
     def start(self) -> None:
-        self._tasks.spawn(self._compact(), name="compaction")
+        self._tasks.spawn(self._compact() if self._interval else self._expire(), name="compaction")
         self._tasks.spawn(self._bookmark(), name="bookmarks")
 
     async def close(self) -> None:
@@ -58,6 +60,12 @@ class Upkeep:
             for _, _, collection in self._watched:
                 collection.compacted = before
             before = now
+
+    async def _expire(self) -> None:
+        """Without compaction."""
+        while True:
+            await self._clock.sleep(EXPIRY_SECONDS)
+            await self.expire_events()
 
     async def _bookmark(self) -> None:
         while True:
