@@ -84,6 +84,7 @@ class Options:
     pod_cidr: str = "10.244.0.0/24"
     legacy_tokens: bool = False
     token_auth_file: str = ""
+    runtime_config: str = ""
     merge_kubeconfig: bool = True
 
     def write(self, path: pathlib.Path) -> None:

@@ -17,6 +17,7 @@ from pybernetes.apiserver import settings as apiserver_settings
 from pybernetes.apiserver.authn import tokenfile
 from pybernetes.apiserver.endpoints import components
 from pybernetes.apiserver.http import listener
+from pybernetes.apiserver.resources import runtime_config
 from pybernetes.cluster import credentials, keeping, layout, pki, progress, waiting
 from pybernetes.cluster import tools as toolboxes
 from pybernetes.kits import chance as chances
@@ -55,6 +56,7 @@ class Server:
                 service_cidr=options.service_cidr,
                 tokens=tokenfile.read(pathlib.Path(options.token_auth_file)) if options.token_auth_file else {},
                 kubelet_tls=identity.kubelet_client_tls(),
+                runtime_config=runtime_config.parse(options.runtime_config),
             ),
             self._store,
             clock=self._clock,

@@ -124,3 +124,18 @@ def test_steps_are_lines(tmp_path: pathlib.Path) -> None:
     for other in (b"", b"hello", b"\xff", b"7", b"{}"):
         assert progress.read(other) is None
     progress.tell("x", to=out)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("apps/v9=true", "group version apps/v9 that has not been registered"),
+        ("api/all=perhaps", "invalid value api/all=perhaps"),
+    ],
+)
+def test_runtime_configurations_that_cannot_be(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str], text: str, words: str
+) -> None:
+    where = ["--data-dir", str(tmp_path), "--runtime", "simulated"]
+    assert program.main(["up", *where, "--runtime-config", text]) == 1
+    assert f"--runtime-config: {words}" in capsys.readouterr().err

@@ -27,6 +27,7 @@ examples:
   pybernetes up
   pybernetes up --runtime simulated --store memory
   pybernetes up --data-dir /tmp/other --api-port 7443 --kubelet-port 11250
+  pybernetes up --runtime-config apps/v1beta1=true,extensions/v1beta1=true
 """
 
 TOOLS = {
@@ -61,6 +62,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--token-auth-file", default="", metavar="FILE", help="static bearer tokens: lines of token,user,uid,groups"
+    )
+    parser.add_argument(
+        "--runtime-config",
+        default="",
+        metavar="VERSIONS",
+        help="switch versions or resources of the API on and off: api/beta=true, batch/v1/cronjobs=false, ...",
     )
     parser.add_argument(
         "--no-kubeconfig",
@@ -105,6 +112,7 @@ def _options(arguments: argparse.Namespace) -> layout.Options:
         kubelet_port=arguments.kubelet_port,
         legacy_tokens=arguments.legacy_service_account_tokens,
         token_auth_file=str(pathlib.Path(arguments.token_auth_file).absolute()) if arguments.token_auth_file else "",
+        runtime_config=arguments.runtime_config,
         merge_kubeconfig=not arguments.no_kubeconfig,
     )
 
@@ -113,6 +121,13 @@ def _problem(options: layout.Options) -> str:
     """Why this machine cannot run it, and what to do; "" if it can."""
     if options.token_auth_file and not os.access(options.token_auth_file, os.R_OK):
         return f"{options.token_auth_file} cannot be read."
+    if options.runtime_config:
+        from pybernetes.apiserver.resources import table as resources
+
+        try:
+            resources.kinds(resources.parse_runtime_config(options.runtime_config))
+        except ValueError as error:
+            return f"--runtime-config: {error}"
     if options.runtime == "simulated":
         return ""
     if os.geteuid() != 0:
