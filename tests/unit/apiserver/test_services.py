@@ -234,3 +234,25 @@ async def test_nothing_leaks_and_nothing_is_given_twice(
             problem = error
         assert problem is None or problem.code in (404, 409, 422) or "range is full" in str(problem)
         await check(server)
+
+
+async def test_local_balancers_have_a_port_for_health_checks(server: fakes.FakeServer) -> None:
+    made = await server.client.create(service("a", "LoadBalancer", externalTrafficPolicy="Local"))
+    port = made.spec.healthCheckNodePort
+    assert 30000 <= port <= 30005
+    assert port != made.spec.ports[0].nodePort
+
+    with pytest.raises(errors.StatusError) as caught:
+        await server.client.create(
+            service("b", "LoadBalancer", externalTrafficPolicy="Local", healthCheckNodePort=port)
+        )
+    assert f"failed to allocate requested HealthCheck NodePort {port}" in caught.value.status.message
+
+    changed = codecs.copy(made)
+    changed.spec.externalTrafficPolicy = "Cluster"
+    changed = await server.client.update(changed)
+    assert changed.spec.healthCheckNodePort == 0
+    taken = codecs.copy(await server.client.create(service("c", "NodePort", ports=1)))
+    taken.spec.ports[0].nodePort = port
+    assert (await server.client.update(taken)).spec.ports[0].nodePort == port
+    await check(server)

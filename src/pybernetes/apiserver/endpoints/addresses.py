@@ -12,6 +12,7 @@ from typing import Any
 
 from pybernetes.api import errors, fields, times
 from pybernetes.api.types import core_v1, meta_v1, networking_v1
+from pybernetes.apiserver.resources.core import service_validation
 from pybernetes.apiserver.storage import collection as collections
 from pybernetes.apiserver.storage import selection
 from pybernetes.kits import chance as chances
@@ -75,6 +76,7 @@ class ServiceAddresses:
                 return taken
             await self._reserve_address(new, old, taken, dry_run)
             self._reserve_ports(new, old, taken)
+            self._reserve_health_port(new, old, taken)
         except BaseException:
             await taken.give_back()
             raise
@@ -217,6 +219,24 @@ class ServiceAddresses:
             if number:
                 chosen[number] = port.protocol
 
+    def _reserve_health_port(self, new: core_v1.Service, old: core_v1.Service | None, taken: Taken) -> None:
+        """The port that load balancers ask which nodes have pods of a service with the policy Local."""
+        if not service_validation.needs_health_check(new.spec):
+            return
+        had = old.spec.healthCheckNodePort if old is not None else 0
+        number = new.spec.healthCheckNodePort
+        if number and number == had:
+            return
+        used = self._used_ports(new) | set(_ports_of(new, health=False))
+        if not number:
+            number = self._free_port(used, new)
+        elif not self._first_port <= number <= self._last_port or number in used:
+            refusal = "provided port is already allocated" if number in used else self._range_text()
+            words = f"failed to allocate requested HealthCheck NodePort {number}: {refusal}"
+            raise errors.internal(words)
+        self._take_port(number, taken)
+        new.spec.healthCheckNodePort = number
+
     def _range_text(self) -> str:
         valid = f"{self._first_port}-{self._last_port}"
         return f"provided port is not in the valid range. The range of valid ports is {valid}"
@@ -259,9 +279,9 @@ def _clear(service: core_v1.Service) -> None:
         port.nodePort = 0
 
 
-def _ports_of(service: core_v1.Service) -> dict[int, str]:
+def _ports_of(service: core_v1.Service, *, health: bool = True) -> dict[int, str]:
     ports = {port.nodePort: port.protocol for port in service.spec.ports if port.nodePort}
-    if service.spec.healthCheckNodePort:
+    if health and service.spec.healthCheckNodePort:
         ports[service.spec.healthCheckNodePort] = "TCP"
     return ports
 

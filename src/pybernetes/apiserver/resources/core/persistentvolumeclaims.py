@@ -10,6 +10,14 @@ from pybernetes.apiserver.resources import cells, checks, kind
 from pybernetes.apiserver.resources.core import persistentvolumes, pod_updates, resource_validation
 
 _SPEC = fields.Path("spec")
+_CLASS = persistentvolumes.CLASS_ANNOTATION
+_RESIZING = (
+    "ControllerResizeInProgress",
+    "ControllerResizeInfeasible",
+    "NodeResizePending",
+    "NodeResizeInProgress",
+    "NodeResizeInfeasible",
+)
 
 
 def default(claim: core_v1.PersistentVolumeClaim) -> None:
@@ -57,9 +65,16 @@ def validate_update(new: core_v1.PersistentVolumeClaim, old: core_v1.PersistentV
     after, before = codecs.copy(new.spec), codecs.copy(old.spec)
     if not before.volumeName:
         before.volumeName = after.volumeName
-    if before.storageClassName is None and persistentvolumes.CLASS_ANNOTATION not in old.metadata.annotations:
-        # A claim that waits for a default class may be given one.
+    known = old.metadata.annotations.get(_CLASS)
+    if (
+        before.storageClassName is None
+        and after.storageClassName is not None
+        and known in (None, after.storageClassName)
+    ):
+        # A claim that waits for a default class may be given one, and one of old may state its annotation's as a field.
         before.storageClassName = after.storageClassName
+    if not (known is not None and old.spec.storageClassName is None and after.storageClassName == known):
+        problems += _same_annotation(new, old)
     if new.status.phase == "Bound":
         if "storage" in before.resources.requests:
             after.resources.requests["storage"] = before.resources.requests["storage"]
@@ -73,7 +88,44 @@ def validate_update(new: core_v1.PersistentVolumeClaim, old: core_v1.PersistentV
     if quantity.compare(size, was) < 0 and quantity.compare(size, old.status.capacity.get("storage", "0")) <= 0:
         path = _SPEC["resources"]["requests"]["storage"]
         problems.append(fields.forbidden(path, "field can not be less than status.capacity"))
-    return problems + checks.immutable(new.spec.volumeMode, old.spec.volumeMode, fields.Path("volumeMode"))
+    problems += checks.immutable(new.spec.volumeMode, old.spec.volumeMode, fields.Path("volumeMode"))
+    wanted = new.spec.volumeAttributesClassName
+    if wanted != old.spec.volumeAttributesClassName and old.status.currentVolumeAttributesClassName is not None:
+        path, reason = _SPEC["volumeAttributesClassName"], "when status.currentVolumeAttributesClassName is not nil"
+        if wanted is None:
+            problems.append(fields.forbidden(path, f"update to nil is forbidden {reason}"))
+        elif not wanted:
+            problems.append(fields.forbidden(path, f"update to empty string is forbidden {reason}"))
+    return problems
+
+
+def _same_annotation(new: core_v1.PersistentVolumeClaim, old: core_v1.PersistentVolumeClaim) -> checks.Errors:
+    value, was = (claim.metadata.annotations.get(_CLASS, "") for claim in (new, old))
+    path = fields.Path("metadata")["annotations"][_CLASS]
+    return checks.immutable(value, was, path)
+
+
+def validate_status(new: core_v1.PersistentVolumeClaim, _: core_v1.PersistentVolumeClaim) -> checks.Errors:
+    status = new.status
+    problems: checks.Errors = []
+    path = fields.Path("status")
+    for name, value in status.capacity.items():
+        problems += resource_validation.amount(name, value, path["capacity"].key(name))
+    at = path["allocatedResourceStatuses"]
+    for name, state in status.allocatedResourceStatuses.items():
+        problems += _resource_name(name, at)
+        if state not in _RESIZING:
+            problems.append(fields.not_supported(at, name, _RESIZING))
+    at = path["allocatedResources"]
+    for name, value in status.allocatedResources.items():
+        problems += _resource_name(name, at) or resource_validation.amount("storage", value, at.key(name))
+    return problems
+
+
+def _resource_name(name: str, path: fields.Path) -> checks.Errors:
+    problems = checks.named(name, names.qualified_name, path)
+    is_native = "/" not in name or name.partition("/")[0].endswith("kubernetes.io")
+    return problems or (checks.one_of(name, ("storage",), path) if is_native else [])
 
 
 def row(claim: core_v1.PersistentVolumeClaim, now: float) -> Sequence[kind.Cell]:
@@ -85,7 +137,7 @@ def row(claim: core_v1.PersistentVolumeClaim, now: float) -> Sequence[kind.Cell]
         spec.volumeName,
         status.capacity.get("storage", "0") if bound else "",
         persistentvolumes.short_modes(status.accessModes) if bound else "",
-        meta.annotations.get(persistentvolumes.CLASS_ANNOTATION, spec.storageClassName or ""),
+        meta.annotations.get(_CLASS, spec.storageClassName or ""),
         "<unset>" if spec.volumeAttributesClassName is None else spec.volumeAttributesClassName,
         cells.age(meta, now),
         "<unset>" if spec.volumeMode is None else spec.volumeMode,
@@ -98,6 +150,7 @@ KIND: kind.Kind[core_v1.PersistentVolumeClaim] = kind.Kind(
     prepare_create=prepare_create,
     validate=validate,
     validate_update=validate_update,
+    validate_status=validate_status,
     has_status=True,
     columns=(
         kind.NAME,

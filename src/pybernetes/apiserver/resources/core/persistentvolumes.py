@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from pybernetes.api import fields, names
+from pybernetes.api import codecs, fields, names
 from pybernetes.api.types import core_v1
 from pybernetes.apiserver.resources import cells, checks, kind
 from pybernetes.apiserver.resources.core import resource_validation, scheduling_validation, volume_validation
@@ -122,13 +123,26 @@ def _sources(spec: core_v1.PersistentVolumeSpec) -> checks.Errors:
 
 def validate_update(new: core_v1.PersistentVolume, old: core_v1.PersistentVolume) -> checks.Errors:
     problems: checks.Errors = []
-    if any(not checks.same(getattr(new.spec, name), getattr(old.spec, name)) for name in SOURCES):
+    if any(not checks.same(_source(new, old, name), getattr(old.spec, name)) for name in SOURCES):
         words = "spec.persistentvolumesource is immutable after creation"
         problems.append(fields.forbidden(_SPEC["persistentvolumesource"], words))
     problems += checks.immutable(new.spec.volumeMode, old.spec.volumeMode, fields.Path("volumeMode"))
     if old.spec.nodeAffinity is not None:
         problems += checks.immutable(new.spec.nodeAffinity, old.spec.nodeAffinity, fields.Path("nodeAffinity"))
+    if old.spec.volumeAttributesClassName is not None and new.spec.volumeAttributesClassName is None:
+        words = "update from non-nil value to nil is forbidden"
+        problems.append(fields.forbidden(_SPEC["volumeAttributesClassName"], words))
     return problems
+
+
+def _source(new: core_v1.PersistentVolume, old: core_v1.PersistentVolume, name: str) -> Any:
+    """The new source; of a CSI one, the secret for expansion may be added."""
+    source, was = getattr(new.spec, name), getattr(old.spec, name)
+    if name != "csi" or source is None or was is None or was.controllerExpandSecretRef is not None:
+        return source
+    source = codecs.copy(source)
+    source.controllerExpandSecretRef = None
+    return source
 
 
 def row(volume: core_v1.PersistentVolume, now: float) -> Sequence[kind.Cell]:
