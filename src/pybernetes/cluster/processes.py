@@ -7,6 +7,7 @@ import ctypes
 import logging
 import os
 import signal
+import sys
 from typing import Protocol
 
 from pybernetes.cluster import layout, logs, progress
@@ -17,6 +18,16 @@ log = logging.getLogger(__name__)
 
 START_SECONDS = 60.0
 PR_SET_PDEATHSIG = 1
+
+
+class CannotStart(Exception):
+    """Something outside is to blame, and the message says what: no traceback is wanted."""
+
+
+class Tell(Protocol):
+    """As `progress.tell`."""
+
+    def __call__(self, step: str, text: str = "", *, failed: bool = False) -> None: ...
 
 
 class Part(Protocol):
@@ -51,7 +62,19 @@ def _run(part: Part, clock: clocks.Clock) -> int:
 
     end_with_parent()
 
-    code: int = uvloop.run(_until_stopped(part, clock))
+    code: int = uvloop.run(_until_stopped(part, clock, progress.tell))
+    return code
+
+
+def run_alone(name: str, part: Part, clock: clocks.Clock) -> int:
+    """Run a part as a program of its own, which nobody supervises; its problems go to standard error."""
+    import uvloop
+
+    def tell(step: str, text: str = "", *, failed: bool = False) -> None:
+        if failed:
+            print(f"{name}: {text}", file=sys.stderr)
+
+    code: int = uvloop.run(_until_stopped(part, clock, tell))
     return code
 
 
@@ -64,7 +87,7 @@ def end_with_parent() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-async def _until_stopped(part: Part, clock: clocks.Clock) -> int:
+async def _until_stopped(part: Part, clock: clocks.Clock, tell: Tell) -> int:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -76,11 +99,14 @@ async def _until_stopped(part: Part, clock: clocks.Clock) -> int:
         await asyncio.wait((starting, stopped), return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
             starting.result()
-            progress.tell("ready")
+            tell("ready")
             await stopped
+    except CannotStart as error:
+        tell("failed", str(error), failed=True)
+        code = 1
     except Exception as error:
         log.exception("the start failed")
-        progress.tell("failed", str(error) or type(error).__name__, failed=True)
+        tell("failed", str(error) or type(error).__name__, failed=True)
         code = 1
     finally:
         for waiting in (starting, stopped):

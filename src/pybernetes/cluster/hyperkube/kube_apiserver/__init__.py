@@ -1,0 +1,1 @@
+"""`hyperkube kube-apiserver`: the API server alone, from a store, for many machines."""

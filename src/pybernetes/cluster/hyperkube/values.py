@@ -1,0 +1,89 @@
+"""What the values of flags can be, each read from its text; with the words that Go's flags have for them in `-h`."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+
+class Kind(NamedTuple):
+    """`read` raises ValueError; `many` flags may be given again, and what they hold adds up."""
+
+    word: str
+    read: Callable[[str], Any]
+    many: bool = False
+
+
+_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
+_DURATION = re.compile(rf"[-+]?(?:0|(?:{_PART.pattern})+)")
+_TRUE = ("1", "t", "T", "TRUE", "true", "True")
+_FALSE = ("0", "f", "F", "FALSE", "false", "False")
+
+
+def boolean(text: str) -> bool:
+    if text not in (*_TRUE, *_FALSE):
+        raise ValueError("must be true or false")
+    return text in _TRUE
+
+
+def integer(text: str) -> int:
+    if not re.fullmatch(r"[-+]?[0-9]+", text):
+        raise ValueError("must be a whole number")
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    """`1h30m`, `300ms`, `1.5s`: Go's durations, in seconds."""
+    if not _DURATION.fullmatch(text):
+        raise ValueError('must be a duration, as in "300ms", "90s" or "1h30m"')
+    total = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
+    return -total if text.startswith("-") else total
+
+
+def listed(text: str) -> list[str]:
+    """Split at commas, without blanks."""
+    return [part for part in (part.strip() for part in text.split(",")) if part]
+
+
+def address(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise ValueError("must be an IP address") from None
+
+
+def network(text: str) -> str:
+    """One range in CIDR notation, as the network it lies in."""
+    if "," in text:
+        raise ValueError("one range only: two (dual-stack) are not there yet")
+    try:
+        return str(ipaddress.ip_network(text, strict=False))
+    except ValueError:
+        raise ValueError('must be a range of addresses, as in "10.96.0.0/12"') from None
+
+
+def ports(text: str) -> tuple[int, int]:
+    """`30000-32767`, `30000+100` (that many after it) or one port; first and last."""
+    found = re.fullmatch(r"(\d+)(?:([-+])(\d+))?", text)
+    if found is None:
+        raise ValueError('must be a range of ports, as in "30000-32767"')
+    first = int(found[1])
+    last = first if found[2] is None else int(found[3]) + (first if found[2] == "+" else 0)
+    if not 0 < first <= last <= 65535:
+        raise ValueError("the ports must lie between 1 and 65535, the first not above the last")
+    return first, last
+
+
+BOOL = Kind("", boolean)
+INT = Kind("int", integer)
+STRING = Kind("string", str)
+STRINGS = Kind("strings", listed, many=True)
+# Given once for each value: a value may hold a comma.
+ARRAY = Kind("stringArray", lambda text: [text], many=True)
+DURATION = Kind("duration", seconds)
+ADDRESS = Kind("ip", address)
+NETWORK = Kind("cidr", network)
+PORTS = Kind("portRange", ports)

@@ -1,0 +1,130 @@
+"""What the flags of kube-apiserver come to, and which do not go together."""
+
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+
+from pybernetes.cluster.hyperkube import flags as flags_
+from pybernetes.cluster.hyperkube.kube_apiserver import command, flags, options
+
+
+def read(*words: str) -> options.Options:
+    return options.read(flags_.parse(flags.TABLE, words), address=lambda: "192.0.2.7")
+
+
+def refused(*words: str) -> str:
+    with pytest.raises(flags_.FlagError) as caught:
+        read(*words)
+    return str(caught.value)
+
+
+def test_defaults() -> None:
+    got = read("--data-dir=/d")
+    assert (got.store, got.port, got.bind, got.advertise) == ("sqlite", 6443, "0.0.0.0", "192.0.2.7")
+    assert got.certificates == pathlib.Path("/d/pki")
+    assert got.authorization == ("AlwaysAllow",)
+    assert not got.anonymous
+    assert got.issuers == got.audiences == ("https://kubernetes.default.svc.cluster.local",)
+    assert not got.allow_privileged
+    assert (got.event_ttl, got.compaction_interval) == (3600.0, 300.0)
+    assert got.node_ports == (30000, 32767)
+    assert got.service_cidr == "10.0.0.0/24"
+
+
+def test_etcd(tmp_path: pathlib.Path) -> None:
+    for name in ("ca", "cert", "key"):
+        (tmp_path / name).write_text("x")
+    words = [f"--etcd-{flag}={tmp_path / name}" for flag, name in (("cafile", "ca"), ("certfile", "cert"))]
+    got = read("--etcd-servers=https://a:2379,https://b:2379", *words, f"--etcd-keyfile={tmp_path / 'key'}")
+    assert got.store == "etcd"
+    assert got.etcd == options.Etcd(
+        servers=("https://a:2379", "https://b:2379"),
+        ca=tmp_path / "ca",
+        client=options.Pair(tmp_path / "cert", tmp_path / "key"),
+        prefix="/registry",
+    )
+    assert refused("--store=etcd") == "--etcd-servers must be specified"
+    assert "contradict" in refused("--store=memory", "--etcd-servers=http://a")
+    assert f"--etcd-cafile={tmp_path / 'ca'}" in words
+    assert refused(words[0]) == "--etcd-cafile needs --etcd-servers"
+
+
+def test_addresses() -> None:
+    assert read("--bind-address=192.0.2.1").advertise == "192.0.2.1"
+    assert read("--bind-address=::", "--advertise-address=192.0.2.9").advertise == "192.0.2.9"
+    assert "must match public address family" in refused("--bind-address=fd00::1")
+    assert read("--bind-address=fd00::1", "--service-cluster-ip-range=fd01::/108").service_cidr == "fd01::/108"
+
+
+def test_access() -> None:
+    got = read("--authorization-mode=Node,RBAC", "--service-account-issuer=a", "--service-account-issuer=b")
+    assert got.authorization == ("Node", "RBAC")
+    assert got.anonymous
+    assert got.issuers == ("a", "b")
+    assert got.audiences == ("a",)
+    assert not read("--authorization-mode=RBAC", "--anonymous-auth=false").anonymous
+    assert read("--api-audiences=x,y").audiences == ("x", "y")
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["--secure-port=0"], "--secure-port 0 must be between 1 and 65535, inclusive. It cannot be turned off with 0"),
+        (["--tls-cert-file=/etc/hostname"], "--tls-cert-file and --tls-private-key-file must be specified together"),
+        (["--client-ca-file=/nowhere"], "--client-ca-file: /nowhere: No such file or directory"),
+        (["--service-account-key-file=/nowhere"], "--service-account-key-file: /nowhere: No such file or directory"),
+        (["--token-auth-file=/"], "--token-auth-file: /: Is a directory"),
+        (["--service-account-issuer="], "service-account-issuer should not be an empty string"),
+        (
+            ["--service-account-issuer=a", "--service-account-issuer=a"],
+            'service-account-issuer "a" is already specified',
+        ),
+        (["--authorization-mode="], "at least one authorization-mode must be passed"),
+        (
+            ["--authorization-mode=ABAC"],
+            'authorization-mode "ABAC" is not a valid mode; there are: AlwaysAllow, AlwaysDeny, Node, RBAC',
+        ),
+        (
+            ["--authorization-mode=RBAC,RBAC"],
+            'authorization-mode "RBAC,RBAC" has mode specified more than once',
+        ),
+        (
+            ["--enable-admission-plugins=Priority", "--disable-admission-plugins=Priority"],
+            "[Priority] in enable-admission-plugins and disable-admission-plugins overlapped",
+        ),
+        (["--runtime-config=apps/v9=true"], "--runtime-config: group version apps/v9 that has not been registered"),
+        (["--event-ttl=-1s"], "--event-ttl can not be negative value"),
+        (["--store=paper"], '--store "paper" invalid, allowed values: sqlite, memory, etcd'),
+        (
+            ["--storage-media-type=application/yaml"],
+            '--storage-media-type "application/yaml" invalid, allowed values: application/json',
+        ),
+        (["--etcd-prefix=x"], '--etcd-prefix "x" must begin with /'),
+    ],
+)
+def test_what_is_wrong(words: list[str], why: str) -> None:
+    assert refused(*words) == why
+
+
+def test_unknown_plugins() -> None:
+    why = refused("--enable-admission-plugins=NodeRestriction,LimitRanger")
+    assert why.startswith('enable-admission-plugins plugin "NodeRestriction" is unknown; there are: Namespace')
+    assert read("--disable-admission-plugins=Priority").admission_off == {"Priority"}
+
+
+def test_all_that_is_wrong_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["--secure-port=0", "--store=paper"]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 3
+    assert lines[0].startswith("kube-apiserver: ")
+    assert "-h" in lines[-1]
+
+
+def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["-h"]) == 0
+    text = capsys.readouterr().out
+    assert all(f"--{flag.name}" in text for flag in flags.TABLE)
+    assert all(f"{flag.group}:" in text for flag in flags.TABLE)
+    assert max(map(len, text.splitlines())) <= 120

@@ -1,0 +1,36 @@
+"""The `hyperkube` program: what it has, and what it says of what it has not."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from pybernetes.cluster.hyperkube import __main__ as program
+from pybernetes.cluster.hyperkube import table
+
+
+def test_it_says_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert program.main([]) == 2
+    assert "kube-apiserver" in capsys.readouterr().err
+    assert program.main(["--help"]) == 0
+    assert all(name in capsys.readouterr().out for name in table.COMPONENTS)
+
+
+@pytest.mark.parametrize("name", table.NOT_YET)
+def test_other_components(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert program.main([name, "--v=2"]) == 2
+    text = capsys.readouterr().err
+    assert f"hyperkube has no {name} yet" in text
+    assert "kube-apiserver" in text
+
+
+def test_unknown_components(capsys: pytest.CaptureFixture[str]) -> None:
+    assert program.main(["kube-fly"]) == 2
+    assert "hyperkube has no component 'kube-fly'" in capsys.readouterr().err
+
+
+def test_by_its_own_name(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/kube-apiserver", "--version"])
+    assert program.main() == 0
+    assert capsys.readouterr().out.startswith("Kubernetes v1.36.")
