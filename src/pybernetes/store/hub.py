@@ -1,4 +1,4 @@
-"""Delivery of changes to watches, shared by the embedded stores.
+"""Delivery of changes to watches, shared by all stores.
 
 A subscription that starts in the past is `replaying`: live changes wait in its backlog until history has been
 delivered, so that the sink sees one gapless sequence.

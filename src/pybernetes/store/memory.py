@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from pybernetes.store.hub import Hub, HubSubscription
 from pybernetes.store.protocol import Change, Compacted, Conflict, Entry, FutureRevision, Page, Sink, Unavailable
+from pybernetes.store.reached import Reached
 
 
 class _Version(NamedTuple):
@@ -18,6 +19,9 @@ class _Version(NamedTuple):
 class MemoryStore:
     """Every version of every key since the last compaction, in dicts."""
 
+    shared = False
+    unbroken = 0
+
     def __init__(self) -> None:
         self._versions: dict[str, list[_Version]] = {}
         self._keys: list[str] = []
@@ -25,11 +29,18 @@ class MemoryStore:
         self._revision = 1
         self._compacted = 0
         self._hub = Hub()
+        self._reached = Reached(self._revision)
         self._closed = False
 
     @property
     def revision(self) -> int:
         return self._revision
+
+    async def current(self) -> int:
+        return self._revision
+
+    async def reach(self, revision: int) -> None:
+        await self._reached.wait(revision)
 
     async def get(self, key: str, *, revision: int = 0) -> Entry | None:
         self._check(revision)
@@ -119,4 +130,5 @@ class MemoryStore:
         change = Change(key, value, revision, created)
         self._log.append(change)
         self._hub.publish([change])
+        self._reached.advance(revision)
         return revision

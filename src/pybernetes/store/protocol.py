@@ -71,7 +71,10 @@ class FutureRevision(StoreError):
 
 
 class Unavailable(StoreError):
-    """The store cannot serve now (disk full, connection lost, closed). A failed write has not happened."""
+    """The store cannot serve now (disk full, connection lost, closed).
+
+    A write that failed so has not happened, but in a shared store that said `request timed out`: it may have.
+    """
 
 
 class Subscription(Protocol):
@@ -86,11 +89,38 @@ class Store(Protocol):
     - A write returns after it is durable (for stores that persist) and after every sink has been called with it.
     - Sinks are called on the event loop, in revision order, with no gap and no repetition; they must not block.
     - `range` and `get` without a revision see every write that has returned.
+    - Conflict is raised after every sink has been called with what it conflicts with.
+    - What `range` returns is no newer than what sinks have been called with.
+
+    A `shared` store has other writers than this process: sinks may be behind writes that have returned to others, and
+    `current` tells up to where. Its one exception to "no gap": when the connection was lost for longer than history is
+    kept, sinks are called with the difference between what they have seen and what there is, and `unbroken` grows.
     """
 
     @property
+    def shared(self) -> bool:
+        """Whether anybody else writes."""
+        ...
+
+    @property
+    def unbroken(self) -> int:
+        """The revision since which sinks have been called with every single write; 0: since ever."""
+        ...
+
+    @property
     def revision(self) -> int:
-        """The newest revision that is durable."""
+        """The newest revision that is durable and that sinks have been called with."""
+        ...
+
+    async def current(self) -> int:
+        """Sinks have been called with every write that had returned, to anybody, when this was called. Their revision.
+
+        Raises Unavailable.
+        """
+        ...
+
+    async def reach(self, revision: int) -> None:
+        """Wait until sinks have been called with all up to the revision; the caller bounds the wait."""
         ...
 
     async def get(self, key: str, *, revision: int = 0) -> Entry | None:

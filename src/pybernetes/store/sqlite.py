@@ -26,6 +26,7 @@ from typing import IO, Any, NamedTuple, TypeVar
 
 from pybernetes.store.hub import Hub, HubSubscription
 from pybernetes.store.protocol import Change, Compacted, Conflict, Entry, FutureRevision, Page, Sink, Unavailable
+from pybernetes.store.reached import Reached
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -59,6 +60,9 @@ class _Write(NamedTuple):
 class SqliteStore:
     """Open with `await SqliteStore.open(path)`."""
 
+    shared = False
+    unbroken = 0
+
     def __init__(self, path: pathlib.Path) -> None:
         self._path = path
         self._lock: IO[str] | None = None
@@ -69,6 +73,7 @@ class SqliteStore:
         self._queue: list[_Write] = []
         self._committing: asyncio.Task[None] | None = None
         self._hub = Hub()
+        self._reached = Reached(self._revision)
         self._closed = False
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="store-writer")
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="store-reader")
@@ -85,11 +90,18 @@ class SqliteStore:
             store._writer.shutdown()
             store._reader.shutdown()
             raise
+        store._reached.advance(store._revision)
         return store
 
     @property
     def revision(self) -> int:
         return self._revision
+
+    async def current(self) -> int:
+        return self._revision
+
+    async def reach(self, revision: int) -> None:
+        await self._reached.wait(revision)
 
     async def get(self, key: str, *, revision: int = 0) -> Entry | None:
         self._check(revision)
@@ -190,6 +202,7 @@ class SqliteStore:
                     continue
                 self._revision = changes[-1].revision
                 self._hub.publish(changes)
+                self._reached.advance(self._revision)
                 for write in batch:
                     if not write.done.done():
                         write.done.set_result(write.change.revision)
