@@ -24,6 +24,12 @@ class Health:
             "/readyz": {**live, **ready},
         }
 
+    def paths(self) -> list[str]:
+        """All that can be asked."""
+        return [
+            path for root, checks in self._checks.items() for path in (root, *(f"{root}/{name}" for name in checks))
+        ]
+
     def answer(self, request: requests.Request) -> results.Document | None:
         """None if the path is not one of health."""
         root, _, name = request.path[1:].partition("/")

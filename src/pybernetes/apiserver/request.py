@@ -26,7 +26,7 @@ ANONYMOUS = User("system:anonymous", groups=("system:unauthenticated",))
 
 
 class Attributes(NamedTuple):
-    """What a request is about. `resource` is "" for non-resource paths."""
+    """What a request is about. `resource` is "" for non-resource paths; `rest` what follows the subresource."""
 
     verb: str
     path: str
@@ -36,6 +36,7 @@ class Attributes(NamedTuple):
     resource: str = ""
     subresource: str = ""
     name: str = ""
+    rest: str = ""
 
     @property
     def is_resource(self) -> bool:
@@ -124,4 +125,4 @@ def parse(method: str, path: str, watching: bool) -> Attributes:
         verb = "deletecollection"
     elif name and verb == "get" and watching and not subresource:
         verb = "watch"
-    return Attributes(verb, path, group, version, namespace, resource, subresource, name)
+    return Attributes(verb, path, group, version, namespace, resource, subresource, name, "/".join(rest[3:]))

@@ -171,20 +171,20 @@ class ApiServer:
         return self._health.answer(request)
 
     def _paths(self) -> list[str]:
-        groups = {f"/apis/{group}/{version}" for group, version, _ in self.registry.kinds if group}
-        known = [
+        groups = {f"/apis/{group}" for group, _, _ in self.registry.kinds if group}
+        versions = {f"/apis/{group}/{version}" for group, version, _ in self.registry.kinds if group}
+        known = (
             "/api",
             "/api/v1",
             "/apis",
-            "/healthz",
-            "/livez",
+            "/apis/",
             "/metrics",
             "/openapi/v2",
             "/openapi/v3",
-            "/readyz",
+            "/openapi/v3/",
             "/version",
-        ]
-        return sorted({*known, *groups})
+        )
+        return sorted({*known, *groups, *versions, *self._health.paths()})
 
     def _router(self, roles: rbac.Rbac) -> router.Router:
         collection = self.registry.collection

@@ -76,7 +76,7 @@ class Router:
     async def __call__(self, request: requests.Request) -> results.Result:
         at = request.attributes
         scope = self._scopes.get((at.group, at.version, at.resource)) or await self._custom(request)
-        if scope is None:
+        if scope is None or at.rest:
             raise errors.path_not_found()
         resource = scope.kind.resource
         if at.namespace and not resource.namespaced:
