@@ -85,6 +85,11 @@ class Options:
     legacy_tokens: bool = False
     token_auth_file: str = ""
     runtime_config: str = ""
+    # URLs separated by commas, and files; for the store `etcd`.
+    etcd_servers: str = ""
+    etcd_cafile: str = ""
+    etcd_certfile: str = ""
+    etcd_keyfile: str = ""
     merge_kubeconfig: bool = True
 
     def write(self, path: pathlib.Path) -> None:

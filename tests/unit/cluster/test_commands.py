@@ -11,6 +11,7 @@ import pytest
 from pybernetes import __main__ as program
 from pybernetes.cluster import layout, progress, supervisor
 from pybernetes.cluster.commands import down, table
+from pybernetes.store.sqlite import SqliteStore
 
 
 @pytest.mark.parametrize("name", [name for name in table.COMMANDS if name != "kubectl"])
@@ -139,3 +140,44 @@ def test_runtime_configurations_that_cannot_be(
     where = ["--data-dir", str(tmp_path), "--runtime", "simulated"]
     assert program.main(["up", *where, "--runtime-config", text]) == 1
     assert f"--runtime-config: {words}" in capsys.readouterr().err
+
+
+class TestSnapshot:
+    """Of clusters that are down, or whose store is elsewhere; `tests/e2e/test_snapshot.py` has one that is up."""
+
+    async def test_saved_and_restored(self, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
+        store = await SqliteStore.open(layout.Layout(tmp_path).database)
+        await store.put("/registry/a", b"1", expected=0)
+        await store.close()
+        where, file = ["--data-dir", str(tmp_path)], str(tmp_path / "s")
+        assert program.main(["snapshot", "save", *where, file]) == 0
+        assert "Saved 1 objects, as of revision 2" in capsys.readouterr().out
+        assert program.main(["snapshot", *where, "restore", file]) == 0
+        text = capsys.readouterr().out
+        assert "Restored 1 objects" in text
+        assert str(tmp_path / "store.replaced") in text
+
+    def test_where_nothing_is(self, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
+        where, file = ["--data-dir", str(tmp_path)], str(tmp_path / "s")
+        assert program.main(["snapshot", "save", *where, file]) == 1
+        assert "There is no cluster" in capsys.readouterr().err
+        assert program.main(["snapshot", "restore", *where, file]) == 1
+        assert "there is no such file" in capsys.readouterr().err
+
+    def test_an_etcd_restores_itself(self, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
+        paths = layout.Layout(tmp_path)
+        layout.Options(store="etcd", etcd_servers="http://127.0.0.1:1").write(paths.options)
+        assert program.main(["snapshot", "restore", "--data-dir", str(tmp_path), "s"]) == 1
+        assert "etcdutl snapshot restore s" in capsys.readouterr().err
+
+    def test_a_cluster_that_is_up_is_not_restored(
+        self, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        with supervisor.lock(layout.Layout(tmp_path)):
+            assert program.main(["snapshot", "restore", "--data-dir", str(tmp_path), "s"]) == 1
+        assert "`pybernetes down` stops it" in capsys.readouterr().err
+
+    def test_what_is_in_memory_is_not_saved(self, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
+        layout.Options(store="memory").write(layout.Layout(tmp_path).options)
+        assert program.main(["snapshot", "save", "--data-dir", str(tmp_path), "s"]) == 1
+        assert "in memory only" in capsys.readouterr().err

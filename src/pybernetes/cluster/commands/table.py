@@ -14,6 +14,7 @@ COMMANDS = {
     "kubectl": "run kubectl against the cluster",
     "image": "load container images into the cluster",
     "logs": "show the log of a component",
+    "snapshot": "save all objects in a file, and put them back",
 }
 # Started by the supervisor, not by people.
 INTERNAL = ("run-server", "run-node")
