@@ -10,7 +10,7 @@ import pathlib
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import IO, Any
 
 import aiohttp
@@ -122,7 +122,7 @@ class Watcher:
                 async with self._more:
                     self._more.notify_all()
 
-    async def until(self, count: int) -> None:
-        """That many events have been seen."""
+    async def until(self, enough: Callable[[list[tuple[str, str, int]]], bool]) -> None:
+        """Enough events have been seen."""
         async with asyncio.timeout(SECONDS), self._more:
-            await self._more.wait_for(lambda: len(self.seen) >= count)
+            await self._more.wait_for(lambda: enough(self.seen))

@@ -57,7 +57,7 @@ async def test_writes_fail_cleanly_and_come_back(disk: pathlib.Path) -> None:
         async with session.post(apiservers.MAPS, json=apiservers.config_map("after", 50_000)) as answer:
             assert answer.status == 201, await answer.text()
         kept.append("after")
-        await watcher.until(len(kept))
+        await watcher.until(lambda seen: len(seen) >= len(kept))
         watching.cancel()
         assert [name for _, name, _ in watcher.seen] == kept
         await server.kill()
