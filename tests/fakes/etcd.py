@@ -72,7 +72,7 @@ class Etcd:
     async def ready(self) -> None:
         """Wait until it answers; at most 10 s."""
         async with asyncio.timeout(10):
-            while not await asyncio.to_thread(self._is_healthy):
+            while not await asyncio.to_thread(self._is_healthy):  # noqa: ASYNC110 - another process's state
                 await asyncio.sleep(0.02)
 
     def kill(self) -> None:

@@ -228,6 +228,7 @@ class ApiServer:
             ),
             parts=components.Components(self.components),
             custom=serving.Serving(self.registry, make=scope, warning=self._definitions.warning),
+            shared=self._store.shared,
         )
 
     # -- what others ask

@@ -103,6 +103,9 @@ class VirtualClock:
 
     @asynccontextmanager
     async def timeout(self, seconds: float | None) -> AsyncIterator[None]:
+        if asyncio.current_task() is None:
+            # As in `SystemClock.timeout`.
+            await asyncio.sleep(0)
         async with asyncio.timeout(None) as scope:
             loop = asyncio.get_running_loop()
             timer = None if seconds is None else self.call_later(seconds, lambda: scope.reschedule(loop.time()))

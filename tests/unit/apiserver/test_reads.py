@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator
@@ -11,6 +12,7 @@ import pytest
 
 from pybernetes.api import codecs, errors
 from pybernetes.api.types import core_v1
+from pybernetes.kits.clock import settle
 from tests.fakes import apiserver as fakes
 
 MAPS = "/api/v1/namespaces/default/configmaps"
@@ -30,6 +32,15 @@ async def names(server: fakes.FakeServer, query: str = "") -> list[str]:
 
 async def make(server: fakes.FakeServer, *wanted: str, **data: str) -> list[core_v1.ConfigMap]:
     return [await server.client.create(fakes.config_map(name, **data)) for name in wanted]
+
+
+async def patient(server: fakes.FakeServer, path: str) -> fakes.Answer:
+    """The answer to a GET that takes its time."""
+    asking = asyncio.ensure_future(server.ask("GET", path))
+    while not asking.done():
+        await settle()
+        await server.clock.advance(1.0)
+    return await asking
 
 
 async def change(server: fakes.FakeServer, name: str, **data: str) -> core_v1.ConfigMap:
@@ -78,7 +89,6 @@ class TestList:
     @pytest.mark.parametrize(
         ("query", "code", "message"),
         [
-            ("resourceVersion=99999", 504, "Too large resource version: 99999, current: "),
             ("resourceVersion=abc", 400, 'strconv.ParseUint: parsing "abc": invalid syntax'),
             ("resourceVersion=-1", 400, "invalid syntax"),
             ("resourceVersion=%C2%B2", 400, "invalid syntax"),
@@ -102,10 +112,20 @@ class TestList:
         assert message in answer.message
 
     async def test_too_large_a_revision_is_told_as_a_cause(self, server: fakes.FakeServer) -> None:
-        status = (await server.ask("GET", f"{MAPS}?resourceVersion=99999")).tree()
-        assert status["reason"] == "Timeout"
-        assert status["details"]["causes"][0]["reason"] == "ResourceVersionTooLarge"
-        assert (await server.ask("GET", f"{MAPS}/a?resourceVersion=99999")).code == 504
+        for path in (f"{MAPS}?", f"{MAPS}/a?", f"{MAPS}?watch=1&"):
+            answer = await patient(server, f"{path}resourceVersion=99999")
+            assert (answer.code, answer.tree()["reason"]) == (504, "Timeout")
+            assert "Too large resource version: 99999, current: " in answer.message
+            assert answer.tree()["details"]["causes"][0]["reason"] == "ResourceVersionTooLarge"
+
+    async def test_a_revision_that_is_about_to_come_is_waited_for(self, server: fakes.FakeServer) -> None:
+        await make(server, "a", "b")
+        ahead = server.store.revision + 1
+        asking = asyncio.ensure_future(server.ask("GET", f"{MAPS}?resourceVersion={ahead}"))
+        await settle()
+        await change(server, "a", k="v")
+        answer = await asking
+        assert answer.tree()["metadata"]["resourceVersion"] == str(ahead)
 
     async def test_too_old_a_revision_is_gone(self, server: fakes.FakeServer) -> None:
         first, _ = await make(server, "a", "b")
@@ -280,7 +300,7 @@ class TestWatch:
         assert (await server.ask("GET", f"{MAPS}?watch=1&timeoutSeconds={seconds}")).code == 400
 
     async def test_too_new_a_revision(self, server: fakes.FakeServer) -> None:
-        assert (await server.ask("GET", f"{MAPS}?watch=1&resourceVersion=99999")).code == 504
+        assert (await patient(server, f"{MAPS}?watch=1&resourceVersion=99999")).code == 504
 
     async def test_objects_enter_and_leave_a_selection(self, server: fakes.FakeServer) -> None:
         watch = await server.watch(f"{MAPS}?watch=1&labelSelector=on%3Dyes")

@@ -9,8 +9,13 @@ from pybernetes.apiserver.endpoints import scope as scopes
 
 
 async def get(scope: scopes.Scope, request: requests.Request) -> results.Result:
-    """The cache is never behind a write that returned, so any resourceVersion up to now is satisfied."""
+    """The cache is never behind a write that returned, so any resourceVersion up to now is satisfied.
+
+    Where others write to the store, `current` has seen to that before.
+    """
     attributes = request.attributes
     if request.raw_query:
-        revisions.check_not_ahead(request.query.get("resourceVersion", ""), scope.collection.revision)
+        wanted = revisions.parse(request.query.get("resourceVersion", ""))
+        if wanted > scope.collection.revision:
+            await revisions.reach(scope.collection, wanted, scope.clock)
     return results.Stored(scope.kind, scope.find(attributes.namespace, attributes.name))

@@ -42,7 +42,9 @@ async def _read(
 ) -> collections.Chunk:
     collection = scope.collection
     match = query.get("resourceVersionMatch", "")
-    wanted = revisions.check_not_ahead(query.get("resourceVersion", ""), collection.revision)
+    wanted = revisions.parse(query.get("resourceVersion", ""))
+    if wanted > collection.revision:
+        await revisions.reach(collection, wanted, scope.clock)
     if match:
         _check_match(match, query, token)
     after = token.after if token else ""

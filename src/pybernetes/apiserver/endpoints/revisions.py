@@ -9,9 +9,13 @@ import msgspec
 
 from pybernetes.api import errors, fields
 from pybernetes.api.types import meta_v1
+from pybernetes.apiserver.storage import collection as collections
+from pybernetes.kits import clock as clocks
 
 EXACT = "Exact"
 NOT_OLDER = "NotOlderThan"
+# How long upstream waits for a revision that it has not seen.
+WAIT_SECONDS = 3.0
 TOKEN_VERSION = "meta.k8s.io/v1"
 
 TOO_OLD_TOKEN = (
@@ -49,17 +53,18 @@ def parse(text: str) -> int:
     return int(text)
 
 
-def check_not_ahead(text: str, current: int) -> int:
-    """A resourceVersion that reads may ask for: not newer than what there is. Raises StatusError Timeout."""
-    wanted = parse(text)
-    if wanted > current:
-        failed = errors.timeout(f"Too large resource version: {wanted}, current: {current}")
+async def reach(collection: collections.Collection, wanted: int, clock: clocks.Clock) -> None:
+    """Wait for a revision that reads do not see yet. Raises StatusError Timeout if it does not come."""
+    try:
+        async with clock.timeout(WAIT_SECONDS):
+            await collection.reach(wanted)
+    except TimeoutError:
+        failed = errors.timeout(f"Too large resource version: {wanted}, current: {collection.revision}")
         if failed.status.details is not None:
             failed.status.details.causes.append(
                 meta_v1.StatusCause(reason="ResourceVersionTooLarge", message="Too large resource version")
             )
-        raise failed
-    return wanted
+        raise failed from None
 
 
 def encode_token(prefix: str, after: str, revision: int) -> str:

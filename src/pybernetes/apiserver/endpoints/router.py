@@ -12,6 +12,7 @@ from pybernetes.apiserver.endpoints import (
     components,
     connect,
     create,
+    current,
     delete,
     eviction,
     finalize,
@@ -45,7 +46,10 @@ SCALE: dict[str, Endpoint] = {"get": scale.get, "update": scale.put, "patch": sc
 
 
 class Router:
-    """`scopes` are the served resources by group, version and name; `custom` finds those that come and go."""
+    """`scopes` are the served resources by group, version and name; `custom` finds those that come and go.
+
+    `shared`: others write to the store, too.
+    """
 
     def __init__(
         self,
@@ -57,9 +61,11 @@ class Router:
         asked: reviews.Reviews,
         parts: components.Components,
         custom: Custom,
+        shared: bool = False,
     ) -> None:
         self._scopes = scopes
         self._custom = custom
+        self._shared = shared
         self._reviews = asked.handlers()
         self._components: dict[str, Endpoint] = {"get": parts.get, "list": parts.list_}
         self._subresources: dict[tuple[str, str], dict[str, Endpoint]] = {
@@ -91,6 +97,8 @@ class Router:
         misplaced = bool(at.name) if at.verb == "create" and not at.subresource else at.verb in NAMED and not at.name
         if endpoint is None or misplaced:
             raise errors.method_not_allowed()
+        if self._shared:
+            return await current.call(endpoint, scope, request)
         return await endpoint(scope, request)
 
     def _is_open(self, scope: scopes.Scope) -> bool:

@@ -27,7 +27,9 @@ async def watch(scope: scopes.Scope, request: requests.Request) -> results.Resul
     bookmarks = request.flag("allowWatchBookmarks")
     if initial and not bookmarks:
         raise errors.invalid_list_options("sendInitialEvents", "allowWatchBookmarks")
-    wanted = revisions.check_not_ahead(text, collection.revision)
+    wanted = revisions.parse(text)
+    if wanted > collection.revision:
+        await revisions.reach(collection, wanted, scope.clock)
     synthetic = initial if initial is not None else wanted == 0
     timeout = float(lists.number("timeoutSeconds", query.get("timeoutSeconds", "")))
     if not timeout:

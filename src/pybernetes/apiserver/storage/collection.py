@@ -1,7 +1,8 @@
 """All objects of one resource: the watch cache over the store, and the writes that go through it.
 
 Reads never touch the store: the cache has applied a write before the write returns. History (a list at an older
-revision, a watch from before the window) is read from the store.
+revision, a watch from before the window) is read from the store. A store that others write to is asked by `current`
+up to where the cache must be.
 
     write -> encode -> Store.put ---(durable)---> sink -> items, window, watchers -> the write returns
 """
@@ -46,7 +47,7 @@ class Gone(Exception):
 
 
 class Unwritable(Exception):
-    """The store cannot take writes now; the message says why. The write has not happened."""
+    """The store cannot serve now; the message says why. A write has not happened, but where the store is in doubt."""
 
 
 class Chunk(NamedTuple):
@@ -96,6 +97,20 @@ class Collection:
         """The revision that reads see."""
         return self._store.revision
 
+    async def current(self) -> None:
+        """Wait until reads see every write that has returned to anybody; only shared stores make one wait."""
+        try:
+            await self._store.current()
+        except stores.Unavailable as error:
+            raise Unwritable(str(error)) from error
+
+    async def reach(self, revision: int) -> None:
+        """Wait until reads see a revision, which may never come."""
+        try:
+            await self._store.reach(revision)
+        except stores.Unavailable as error:
+            raise Unwritable(str(error)) from error
+
     # -- reads
 
     def key(self, namespace: str, name: str) -> str:
@@ -131,7 +146,7 @@ class Collection:
         if revision < self.compacted:
             raise Gone(revision, self.compacted)
         unchanged = not self._window or self._window[-1].revision <= revision
-        if unchanged and revision >= self._window_from:
+        if unchanged and revision >= self._window_from and revision >= self._store.unbroken:
             # Nothing of this resource has changed since, so what is there now is what was there then.
             return self.select(selection, after=after, limit=limit)._replace(revision=revision)
         namespace = selection.namespace
@@ -178,7 +193,7 @@ class Collection:
 
     def watch(self, key: watchers.GroupKey, receiver: watchers.Receiver, *, after: int) -> bool:
         """Join the watchers from a revision on; False if the window does not reach back that far."""
-        if after < self._window_from:
+        if after < self._window_from or after < self._store.unbroken:
             return False
         first = bisect.bisect_right(self._window, after, key=lambda change: change.revision)
         past = [self._window[index] for index in range(first, len(self._window))]

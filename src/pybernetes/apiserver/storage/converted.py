@@ -49,6 +49,12 @@ class Converted(collections.Collection):
     def revision(self) -> int:
         return self._base.revision
 
+    async def current(self) -> None:
+        await self._base.current()
+
+    async def reach(self, revision: int) -> None:
+        await self._base.reach(revision)
+
     def get(self, namespace: str, name: str) -> items.Item | None:
         item = self._base.get(namespace, name)
         return None if item is None else self.convert(item)

@@ -11,6 +11,7 @@ whose answer was lost can be recognised, and after RELOADING it is known what di
 
 from __future__ import annotations
 
+import asyncio
 import enum
 import logging
 from collections.abc import AsyncIterator, Sequence
@@ -76,7 +77,7 @@ class Feed:
         self._stream: clients.Stream | None = None
         self._tells_progress = False
         self._unsure = 0
-        self._asking = False
+        self._asking: asyncio.Task[None] | None = None
         self.phase = Phase.LOADING
         self.reached = reached.Reached(0)
         # Of the newest change that has been told; 0 before the first.
@@ -115,20 +116,20 @@ class Feed:
     async def wait(self, revision: int, *, foreign: bool) -> None:
         """Until the hub has been called with all up to the revision. Raises Unavailable after the deadline.
 
-        `foreign`: the revision may be of a write that is not below the prefix, so that no change will come for it.
+        `foreign`: it is there, but may be of a write that is not below the prefix, so that no change will come for it.
         """
         if self.reached.revision >= revision:
             return
-        if foreign:
-            self._unsure = max(self._unsure, revision)
-            if not self._asking:
-                self._asking = True
-                self._tasks.spawn(self._ask(), name="etcd progress")
+        self._unsure += foreign
+        if foreign and self._asking is None:
+            self._asking = self._tasks.spawn(self._ask(), name="etcd progress")
         try:
             async with self._clock.timeout(self._client.deadline):
                 await self.reached.wait(revision)
         except TimeoutError:
             raise protocol.Unavailable(clients.TIMED_OUT) from None
+        finally:
+            self._unsure -= foreign
 
     async def pulse(self) -> int:
         """Make a change, so that the watch has something to show; its revision. Raises Unavailable."""
@@ -249,19 +250,18 @@ class Feed:
         """As long as somebody waits for what may not come by itself."""
         try:
             await self._clock.sleep(PATIENCE_SECONDS)
-            while self.reached.revision < self._unsure:
+            while self._unsure:
                 try:
                     if self._tells_progress and self._stream is not None:
                         await self._stream.send(pb.WatchRequest(progress=pb.WatchProgressRequest()))
                     else:
                         await self.pulse()
-                except (clients.Lost, protocol.Unavailable):
+                except (clients.Lost, protocol.Unavailable) as error:
                     # Those who wait have their own end.
-                    self._unsure = 0
-                    return
+                    log.debug("etcd was not asked for progress: %s", error)
                 await self._clock.sleep(ASK_SECONDS)
         finally:
-            self._asking = False
+            self._asking = None
 
 
 def _modified(position: Position | None) -> int:

@@ -79,7 +79,9 @@ class EtcdStore:
         return answer
 
     async def reach(self, revision: int) -> None:
-        await self._feed.wait(revision, foreign=True)
+        if revision > self.revision and revision > await self.current():
+            # Nobody has written it yet.
+            await self._feed.wait(revision, foreign=False)
 
     async def get(self, key: str, *, revision: int = 0) -> protocol.Entry | None:
         page = await self._range(pb.RangeRequest(key=self._names.to_etcd(key), revision=revision))
@@ -108,7 +110,7 @@ class EtcdStore:
         return await self._write(pendings.Pending(key, None, expected), write)
 
     async def watch(self, prefix: str, *, after: int, sink: protocol.Sink) -> hubs.HubSubscription:
-        await self._feed.wait(after, foreign=True)
+        await self.reach(after)
         subscription = self._hub.add(prefix, after, sink)
         try:
             upto = self._feed.newest

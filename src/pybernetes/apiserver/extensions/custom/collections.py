@@ -96,6 +96,14 @@ class Version(collections.Collection):
         self._closed = True
         super().close()
 
+    async def current(self) -> None:
+        await super().current()
+        await self.ready()
+
+    async def reach(self, revision: int) -> None:
+        await super().reach(revision)
+        await self.ready()
+
     # -- reading what is stored
 
     def _item(self, key: str, value: bytes, modified: int) -> items.Item:
