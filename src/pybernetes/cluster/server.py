@@ -48,7 +48,7 @@ class Server:
         options = self._options
         authority = pki.Pki(self._paths.pki, self._clock)
         identity = credentials.Credentials(self._paths, options, authority)
-        self._store = await _open_store(options.store, self._paths.database)
+        self._store = await self._open_store()
         api = self._api = apiservers.ApiServer(
             apiserver_settings.Settings(
                 service_account_key=authority.service_account_key(),
@@ -90,6 +90,26 @@ class Server:
             await self._api.close()
         if self._store is not None:
             await self._store.close()
+
+    async def _open_store(self) -> stores.Store:
+        options = self._options
+        if options.store == "memory":
+            from pybernetes.store.memory import MemoryStore
+
+            return MemoryStore()
+        if options.store == "etcd":
+            from pybernetes.store import etcd
+
+            where = etcd.Options(
+                servers=tuple(options.etcd_servers.split(",")),
+                cafile=options.etcd_cafile,
+                certfile=options.etcd_certfile,
+                keyfile=options.etcd_keyfile,
+            )
+            return await etcd.open(where, clock=self._clock, chance=self._chance)
+        from pybernetes.store.sqlite import SqliteStore
+
+        return await SqliteStore.open(self._paths.database)
 
     def _keep(self, name: str, start: Callable[[], Any]) -> None:
         kept = keeping.Kept(name, start, self._clock)
@@ -149,16 +169,6 @@ def _condition(kept: keeping.Kept) -> components.Condition:
     if kept.problem is None:
         return components.Condition(True, "ok")
     return components.Condition(False, error=kept.problem)
-
-
-async def _open_store(kind: str, path: pathlib.Path) -> stores.Store:
-    if kind == "memory":
-        from pybernetes.store.memory import MemoryStore
-
-        return MemoryStore()
-    from pybernetes.store.sqlite import SqliteStore
-
-    return await SqliteStore.open(path)
 
 
 def _socket(options: layout.Options) -> socket.socket:

@@ -26,6 +26,7 @@ What the cluster holds survives `down` and `up`. A second `up` says that it is a
 examples:
   pybernetes up
   pybernetes up --runtime simulated --store memory
+  pybernetes up --store etcd --etcd-servers http://127.0.0.1:2379
   pybernetes up --data-dir /tmp/other --api-port 7443 --kubelet-port 11250
   pybernetes up --runtime-config apps/v1beta1=true,extensions/v1beta1=true
 """
@@ -47,10 +48,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--kubelet-port", type=int, default=10250, metavar="PORT", help="of the kubelet (10250)")
     parser.add_argument(
         "--store",
-        choices=("sqlite", "memory"),
+        choices=("sqlite", "memory", "etcd"),
         default="sqlite",
-        help="where objects are kept: a file that survives, or memory (sqlite)",
+        help="where objects are kept: a file that survives, memory, or an etcd that runs already (sqlite)",
     )
+    parser.add_argument(
+        "--etcd-servers", default="", metavar="URLS", help="of the members of one etcd, separated by commas"
+    )
+    parser.add_argument("--etcd-cafile", default="", metavar="FILE", help="who vouches for an etcd at https://")
+    parser.add_argument("--etcd-certfile", default="", metavar="FILE", help="the client certificate for etcd")
+    parser.add_argument("--etcd-keyfile", default="", metavar="FILE", help="its key")
     parser.add_argument(
         "--runtime", choices=("containerd", "simulated"), default="containerd", help="what runs pods (containerd)"
     )
@@ -111,16 +118,32 @@ def _options(arguments: argparse.Namespace) -> layout.Options:
         node_ip="127.0.0.1" if simulated else machine.address(),
         kubelet_port=arguments.kubelet_port,
         legacy_tokens=arguments.legacy_service_account_tokens,
-        token_auth_file=str(pathlib.Path(arguments.token_auth_file).absolute()) if arguments.token_auth_file else "",
+        token_auth_file=_absolute(arguments.token_auth_file),
         runtime_config=arguments.runtime_config,
+        etcd_servers=arguments.etcd_servers,
+        etcd_cafile=_absolute(arguments.etcd_cafile),
+        etcd_certfile=_absolute(arguments.etcd_certfile),
+        etcd_keyfile=_absolute(arguments.etcd_keyfile),
         merge_kubeconfig=not arguments.no_kubeconfig,
     )
 
 
+def _absolute(file: str) -> str:
+    """For the processes to come, which do not run in this directory."""
+    return str(pathlib.Path(file).absolute()) if file else ""
+
+
 def _problem(options: layout.Options) -> str:
     """Why this machine cannot run it, and what to do; "" if it can."""
-    if options.token_auth_file and not os.access(options.token_auth_file, os.R_OK):
-        return f"{options.token_auth_file} cannot be read."
+    for file in (options.token_auth_file, options.etcd_cafile, options.etcd_certfile, options.etcd_keyfile):
+        if file and not os.access(file, os.R_OK):
+            return f"{file} cannot be read."
+    if options.store == "etcd" and not options.etcd_servers:
+        return "The store `etcd` takes --etcd-servers, such as http://127.0.0.1:2379."
+    if options.store != "etcd" and options.etcd_servers:
+        return "--etcd-servers is for --store etcd."
+    if bool(options.etcd_certfile) != bool(options.etcd_keyfile):
+        return "--etcd-certfile and --etcd-keyfile go together."
     if options.runtime_config:
         from pybernetes.apiserver.resources import table as resources
 

@@ -12,7 +12,6 @@ their time has come, as in the other stores.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 from pybernetes.kits import chance as chances
 from pybernetes.kits import clock as clocks
@@ -128,11 +127,6 @@ class EtcdStore:
         if revision > self.revision:
             raise protocol.FutureRevision(revision, self.revision)
         await self._compaction.compact(revision)
-
-    async def snapshot(self) -> AsyncIterator[bytes]:
-        """All of etcd, as `etcdctl snapshot save` writes it. Raises Unavailable."""
-        async for piece in self._client.snapshot():
-            yield piece
 
     async def close(self) -> None:
         if self._closed:
