@@ -63,6 +63,9 @@ class Etcd:
                     f"--initial-cluster=default={self._peer}",
                     f"--listen-metrics-urls={self._metrics}",
                     "--unsafe-no-fsync",
+                    # A leader within a fifth of a second.
+                    "--heartbeat-interval=20",
+                    "--election-timeout=200",
                     *self._arguments,
                 ],
                 stdout=log,
@@ -91,17 +94,22 @@ class Etcd:
 
 
 class Wire:
-    """A TCP proxy to a port. `cut` drops what is connected and refuses what comes, `mend` lets it through again."""
+    """A TCP proxy to a port. `cut` drops what is connected and refuses what comes, `mend` lets it through again.
+
+    While it is `deaf`, what the port answers is lost.
+    """
 
     def __init__(self, port: int) -> None:
         self._target = port
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self.deaf = False
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
 
     async def mend(self) -> None:
+        self.deaf = False
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
 
     async def cut(self) -> None:
@@ -125,17 +133,17 @@ class Wire:
             return
         self._writers |= {writer, far_writer}
         try:
-            await asyncio.gather(_pump(reader, far_writer), _pump(far_reader, writer))
+            await asyncio.gather(self._pump(reader, far_writer, back=False), self._pump(far_reader, writer, back=True))
         finally:
             self._writers -= {writer, far_writer}
 
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        while data := await reader.read(65536):
-            writer.write(data)
-            await writer.drain()
-    except OSError:
-        pass
-    finally:
-        writer.transport.abort()
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, back: bool) -> None:
+        try:
+            while data := await reader.read(65536):
+                if not (back and self.deaf):
+                    writer.write(data)
+                    await writer.drain()
+        except OSError:
+            pass
+        finally:
+            writer.transport.abort()

@@ -15,7 +15,10 @@ from pybernetes.apiserver import settings as settings_
 from pybernetes.apiserver.authz import bootstrap
 from pybernetes.apiserver.resources.apiregistration import local
 from pybernetes.apiserver.resources.flowcontrol import mandatory
+from pybernetes.kits import clock as clocks
 
+# How long another API server may take for what both make at their start.
+APPEARS_SECONDS = 10.0
 NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 PRIORITY_CLASSES = (
     (
@@ -31,7 +34,13 @@ PRIORITY_CLASSES = (
 )
 
 
-async def run(client: clients.Client, settings: settings_.Settings, served: Collection[tuple[str, str, str]]) -> None:
+async def run(
+    client: clients.Client,
+    settings: settings_.Settings,
+    served: Collection[tuple[str, str, str]],
+    *,
+    clock: clocks.Clock,
+) -> None:
     """Create what is missing, and bring the bootstrap policy up to date. Safe to run at every start.
 
     `served` are the (group, version, resource) that are; what has no place among them is left out.
@@ -55,10 +64,33 @@ async def run(client: clients.Client, settings: settings_.Settings, served: Coll
     others = [*(_priority_class(*row) for row in PRIORITY_CLASSES), _service_cidr(settings), *_flow_control(versions)]
     await asyncio.gather(
         *(_reconcile(client, obj) for obj in among(policy)),
-        *(_ensure(client, obj) for obj in among([*others, _kubernetes_service(settings)])),
+        *(_ensure(client, obj) for obj in among(others)),
+        *(_ensure_service(client, service, clock) for service in among([_kubernetes_service(settings)])),
         *(_replace(client, obj, names) for obj, names in _kubernetes_endpoints(settings) if list(among([obj]))),
         _local_services(client, versions),
     )
+
+
+async def _ensure_service(client: clients.Client, service: core_v1.Service, clock: clocks.Clock) -> None:
+    try:
+        await _ensure(client, service)
+    except errors.StatusError as error:
+        if error.reason != "Invalid":
+            raise
+        # Another API server that starts right now has taken the address, and will have made the service in a moment.
+        try:
+            async with clock.timeout(APPEARS_SECONDS):
+                await _appears(client, service)
+        except TimeoutError:
+            raise error from None
+
+
+async def _appears(client: clients.Client, service: core_v1.Service) -> None:
+    async with client.watch(core_v1.Service, service.metadata.namespace, initial_events=True) as stream:
+        while True:
+            for event in await stream.next():
+                if event.type == "ADDED" and event.object.metadata.name == service.metadata.name:
+                    return
 
 
 async def _ensure(client: clients.Client, obj: Any) -> Any:

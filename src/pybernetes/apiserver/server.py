@@ -87,6 +87,7 @@ class ApiServer:
             addresses=collection("networking.k8s.io", "ipaddresses"),
             cidr=settings.service_cidr,
             ports=settings.node_ports,
+            shared=store.shared,
             clock=clock,
             chance=chance,
         )
@@ -121,7 +122,9 @@ class ApiServer:
         """Load the store and make sure of what every cluster has."""
         await self.registry.open()
         await self._addresses.repair()
-        await bootstrap.run(self.client(APISERVER, agent="kube-apiserver"), self.settings, self.registry.kinds)
+        await bootstrap.run(
+            self.client(APISERVER, agent="kube-apiserver"), self.settings, self.registry.kinds, clock=self._clock
+        )
         self._definitions.start(self.client(APISERVER, agent="kube-apiserver"))
         self._upkeep.start()
         self._started = True

@@ -14,11 +14,14 @@ from pybernetes.api import errors, fields, times
 from pybernetes.api.types import core_v1, meta_v1, networking_v1
 from pybernetes.apiserver.resources.core import service_validation
 from pybernetes.apiserver.storage import collection as collections
+from pybernetes.apiserver.storage import item as items
 from pybernetes.apiserver.storage import selection
 from pybernetes.kits import chance as chances
 from pybernetes.kits import clock as clocks
 
 ATTEMPTS = 1000
+# How long upstream leaves an address alone that no service has yet.
+GRACE_SECONDS = 60.0
 WITH_PORTS = ("NodePort", "LoadBalancer")
 MANAGED_BY = "ipallocator.k8s.io"
 
@@ -45,7 +48,10 @@ class Taken:
 
 
 class ServiceAddresses:
-    """`cidr` is the service range, e.g. 10.96.0.0/12; `ports` the node port range, first and last."""
+    """`cidr` is the service range, e.g. 10.96.0.0/12; `ports` the node port range, first and last.
+
+    `shared`: other API servers give addresses out, too. An address is one object of the store, which one of them gets.
+    """
 
     def __init__(
         self,
@@ -54,6 +60,7 @@ class ServiceAddresses:
         addresses: collections.Collection,
         cidr: str,
         ports: tuple[int, int],
+        shared: bool,
         clock: clocks.Clock,
         chance: chances.Chance,
     ) -> None:
@@ -61,6 +68,7 @@ class ServiceAddresses:
         self._addresses = addresses
         self._network = ipaddress.ip_network(cidr)
         self._first_port, self._last_port = ports
+        self._shared = shared
         self._clock = clock
         self._chance = chance
         self.pending_ports: set[int] = set()
@@ -106,11 +114,18 @@ class ServiceAddresses:
                 if address != "None":
                     wanted[address] = service
         for item in self._addresses.select(selection.EVERYTHING).items:
-            if item.name not in wanted:
+            if item.name not in wanted and not self._is_under_way(item):
                 await self.release_address(item.name)
         for address, service in wanted.items():
             if self._addresses.get("", address) is None:
                 await self._claim(address, service)
+
+    def _is_under_way(self, item: items.Item) -> bool:
+        """Whether another API server may be making the service that the address is for."""
+        if not self._shared:
+            return False
+        created = item.peek(networking_v1.IPAddress).metadata.creationTimestamp
+        return created is not None and self._clock.time() - times.parse(created) < GRACE_SECONDS
 
     async def _reserve_address(
         self, new: core_v1.Service, old: core_v1.Service | None, taken: Taken, dry_run: bool

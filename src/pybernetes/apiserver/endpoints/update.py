@@ -170,6 +170,7 @@ async def _store(scope: scopes.Scope, item: items.Item, new: Any, old: Any) -> i
     new.metadata.resourceVersion = revision
     if metadata.same(new, old):
         # A write that changes nothing is no write: no revision, no event.
+        await scope.collection.confirm(item)
         return item
     if ready_to_go(scope, new):
         removed = await scope.collection.remove(item)

@@ -104,6 +104,14 @@ class Collection:
         except stores.Unavailable as error:
             raise Unwritable(str(error)) from error
 
+    async def confirm(self, item: items.Item) -> None:
+        """For what is answered because of an item without writing: that it is still there. Raises Modified."""
+        if self._store.shared:
+            await self.current()
+            found = self._items.get(item.key)
+            if found is None or found.modified != item.modified:
+                raise Modified(found)
+
     async def reach(self, revision: int) -> None:
         """Wait until reads see a revision, which may never come."""
         try:

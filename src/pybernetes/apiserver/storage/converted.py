@@ -52,6 +52,9 @@ class Converted(collections.Collection):
     async def current(self) -> None:
         await self._base.current()
 
+    async def confirm(self, item: items.Item) -> None:
+        await self._base.confirm(item)
+
     async def reach(self, revision: int) -> None:
         await self._base.reach(revision)
 

@@ -252,9 +252,10 @@ class Feed:
             await self._clock.sleep(PATIENCE_SECONDS)
             while self._unsure:
                 try:
-                    if self._tells_progress and self._stream is not None:
+                    # A watch that is not there shows all that is to be shown when it is.
+                    if self._stream is not None and self._tells_progress:
                         await self._stream.send(pb.WatchRequest(progress=pb.WatchProgressRequest()))
-                    else:
+                    elif self._stream is not None:
                         await self.pulse()
                 except (clients.Lost, protocol.Unavailable) as error:
                     # Those who wait have their own end.
