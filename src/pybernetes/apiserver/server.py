@@ -36,6 +36,7 @@ from pybernetes.apiserver.extensions.custom import definitions, serving
 from pybernetes.apiserver.http import listener, responder
 from pybernetes.apiserver.resources import kind as kinds_
 from pybernetes.apiserver.resources import table as resource_table
+from pybernetes.apiserver.storage import claims
 from pybernetes.apiserver.storage import upkeep as upkeeps
 from pybernetes.kits import chance as chances
 from pybernetes.kits import clock as clocks
@@ -87,7 +88,7 @@ class ApiServer:
             addresses=collection("networking.k8s.io", "ipaddresses"),
             cidr=settings.service_cidr,
             ports=settings.node_ports,
-            shared=store.shared,
+            claims=claims.Claims(store, "servicenodeports", clock=clock) if store.shared else None,
             clock=clock,
             chance=chance,
         )

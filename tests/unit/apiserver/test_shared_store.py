@@ -164,3 +164,26 @@ async def test_a_server_cut_off_for_longer_than_history_is_kept(pair: Pair, wire
     # Who was somewhere in between has missed something, and is told.
     answer = await pair.b.ask("GET", f"{MAPS}?watch=1&resourceVersion={revision}")
     assert (answer.tree()["type"], answer.tree()["object"]["reason"]) == ("ERROR", "Expired")
+
+
+def service(name: str, *, port: int = 0) -> core_v1.Service:
+    return core_v1.Service(
+        metadata=meta_v1.ObjectMeta(name=name, namespace="default"),
+        spec=core_v1.ServiceSpec(type="NodePort", ports=[core_v1.ServicePort(port=80, nodePort=port)]),
+    )
+
+
+async def test_ports_and_addresses_are_given_out_once(pair: Pair) -> None:
+    made = await asyncio.gather(
+        *(server.client.create(service(f"s-{which}-{n}")) for n in range(10) for which, server in enumerate(pair))
+    )
+    assert len({one.spec.ports[0].nodePort for one in made}) == len(made)
+    assert len({one.spec.clusterIP for one in made}) == len(made)
+    for port in range(31000, 31010):
+        answers = await asyncio.gather(
+            *(server.client.create(service(f"p-{which}-{port}", port=port)) for which, server in enumerate(pair)),
+            return_exceptions=True,
+        )
+        (refused,) = [answer for answer in answers if isinstance(answer, errors.StatusError)]
+        assert "provided port is already allocated" in str(refused)
+    assert (await pair.a.store.range("/registry/ranges/")).entries == []

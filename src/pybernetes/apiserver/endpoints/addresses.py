@@ -13,6 +13,7 @@ from typing import Any
 from pybernetes.api import errors, fields, times
 from pybernetes.api.types import core_v1, meta_v1, networking_v1
 from pybernetes.apiserver.resources.core import service_validation
+from pybernetes.apiserver.storage import claims as claims_
 from pybernetes.apiserver.storage import collection as collections
 from pybernetes.apiserver.storage import item as items
 from pybernetes.apiserver.storage import selection
@@ -20,8 +21,8 @@ from pybernetes.kits import chance as chances
 from pybernetes.kits import clock as clocks
 
 ATTEMPTS = 1000
-# How long upstream leaves an address alone that no service has yet.
-GRACE_SECONDS = 60.0
+TAKEN = "provided port is already allocated"
+HEALTH_REFUSED = "failed to allocate requested HealthCheck NodePort {}: {}"
 WITH_PORTS = ("NodePort", "LoadBalancer")
 MANAGED_BY = "ipallocator.k8s.io"
 
@@ -37,12 +38,12 @@ class Taken:
 
     async def keep(self) -> None:
         """The stored service now says it."""
-        self._allocator.pending_ports.difference_update(self.ports)
+        await self._allocator.release_ports(self.ports)
         for address in self.given_up:
             await self._allocator.release_address(address)
 
     async def give_back(self) -> None:
-        self._allocator.pending_ports.difference_update(self.ports)
+        await self._allocator.release_ports(self.ports)
         for address in self.addresses:
             await self._allocator.release_address(address)
 
@@ -50,7 +51,8 @@ class Taken:
 class ServiceAddresses:
     """`cidr` is the service range, e.g. 10.96.0.0/12; `ports` the node port range, first and last.
 
-    `shared`: other API servers give addresses out, too. An address is one object of the store, which one of them gets.
+    Where other API servers give them out, too, `claims` has one of them get a port; an address is an object of the
+    store anyway, which only one can create.
     """
 
     def __init__(
@@ -60,7 +62,7 @@ class ServiceAddresses:
         addresses: collections.Collection,
         cidr: str,
         ports: tuple[int, int],
-        shared: bool,
+        claims: claims_.Claims | None,
         clock: clocks.Clock,
         chance: chances.Chance,
     ) -> None:
@@ -68,7 +70,7 @@ class ServiceAddresses:
         self._addresses = addresses
         self._network = ipaddress.ip_network(cidr)
         self._first_port, self._last_port = ports
-        self._shared = shared
+        self._claims = claims
         self._clock = clock
         self._chance = chance
         self.pending_ports: set[int] = set()
@@ -83,8 +85,11 @@ class ServiceAddresses:
                 _clear(new)
                 return taken
             await self._reserve_address(new, old, taken, dry_run)
-            self._reserve_ports(new, old, taken)
-            self._reserve_health_port(new, old, taken)
+            if self._claims is None:
+                self._reserve_ports(new, old, taken)
+                self._reserve_health_port(new, old, taken)
+            else:
+                await self._claim_ports(self._claims, new, old, taken)
         except BaseException:
             await taken.give_back()
             raise
@@ -122,10 +127,10 @@ class ServiceAddresses:
 
     def _is_under_way(self, item: items.Item) -> bool:
         """Whether another API server may be making the service that the address is for."""
-        if not self._shared:
+        if self._claims is None:
             return False
         created = item.peek(networking_v1.IPAddress).metadata.creationTimestamp
-        return created is not None and self._clock.time() - times.parse(created) < GRACE_SECONDS
+        return created is not None and self._clock.time() - times.parse(created) < claims_.GRACE_SECONDS
 
     async def _reserve_address(
         self, new: core_v1.Service, old: core_v1.Service | None, taken: Taken, dry_run: bool
@@ -203,6 +208,40 @@ class ServiceAddresses:
             return False
         return True
 
+    async def release_ports(self, ports: list[int]) -> None:
+        if self._claims is not None:
+            for port in ports:
+                await self._claims.release(str(port))
+        self.pending_ports.difference_update(ports)
+
+    async def _claim_ports(
+        self, claims: claims_.Claims, new: core_v1.Service, old: core_v1.Service | None, taken: Taken
+    ) -> None:
+        """Choose, claim, and then look whether a service has come to have it before the claim."""
+        asked = set(_ports_of(new))
+        for _ in range(ATTEMPTS):
+            self._reserve_ports(new, old, taken)
+            self._reserve_health_port(new, old, taken)
+            lost = {port for port in taken.ports if not await claims.take(str(port))}
+            if taken.ports and not lost:
+                await self._services.current()
+                lost = self._stored_ports(new).intersection(taken.ports)
+            if not lost:
+                return
+            for index, port in enumerate(new.spec.ports):
+                if port.nodePort in lost & asked:
+                    path = fields.Path("spec")["ports"][index]["nodePort"]
+                    raise _refused(new, fields.invalid(path, port.nodePort, TAKEN))
+            await self.release_ports(taken.ports)
+            taken.ports.clear()
+            for port in new.spec.ports:
+                port.nodePort = 0 if port.nodePort in lost else port.nodePort
+            if new.spec.healthCheckNodePort in lost:
+                if new.spec.healthCheckNodePort in asked:
+                    raise errors.internal(HEALTH_REFUSED.format(new.spec.healthCheckNodePort, TAKEN))
+                new.spec.healthCheckNodePort = 0
+        raise errors.internal("failed to allocate a nodePort: range is full")
+
     def _reserve_ports(self, new: core_v1.Service, old: core_v1.Service | None, taken: Taken) -> None:
         wanted = new.spec.type == "NodePort" or (
             new.spec.type == "LoadBalancer" and new.spec.allocateLoadBalancerNodePorts is not False
@@ -228,7 +267,7 @@ class ServiceAddresses:
                 if not self._first_port <= number <= self._last_port:
                     raise _refused(new, fields.invalid(path, number, self._range_text()))
                 if number in used or number in self.pending_ports:
-                    raise _refused(new, fields.invalid(path, number, "provided port is already allocated"))
+                    raise _refused(new, fields.invalid(path, number, TAKEN))
                 self._take_port(number, taken)
             port.nodePort = number
             if number:
@@ -246,9 +285,7 @@ class ServiceAddresses:
         if not number:
             number = self._free_port(used, new)
         elif not self._first_port <= number <= self._last_port or number in used:
-            refusal = "provided port is already allocated" if number in used else self._range_text()
-            words = f"failed to allocate requested HealthCheck NodePort {number}: {refusal}"
-            raise errors.internal(words)
+            raise errors.internal(HEALTH_REFUSED.format(number, TAKEN if number in used else self._range_text()))
         self._take_port(number, taken)
         new.spec.healthCheckNodePort = number
 
@@ -261,7 +298,10 @@ class ServiceAddresses:
         taken.ports.append(number)
 
     def _used_ports(self, but: core_v1.Service) -> set[int]:
-        used = set(self.pending_ports)
+        return self.pending_ports | self._stored_ports(but)
+
+    def _stored_ports(self, but: core_v1.Service) -> set[int]:
+        used: set[int] = set()
         for item in self._services.select(selection.EVERYTHING).items:
             service = item.peek(core_v1.Service)
             if service.metadata.uid != but.metadata.uid:
