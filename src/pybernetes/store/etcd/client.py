@@ -134,6 +134,8 @@ class Client:
         self._members = _channels(options)
         self._at = 0
         self._closed = False
+        # Why the last request was lost.
+        self.trouble = ""
 
     @property
     def deadline(self) -> float:
@@ -154,6 +156,7 @@ class Client:
                 raise protocol.Unavailable("the store is closed")
             left = until - self._clock.monotonic()
             if left <= 0:
+                log.warning("etcd did not answer %s in %g s: %s", method.path, self._deadline, self.trouble)
                 raise protocol.Unavailable(TIMED_OUT)
             at = self._at
             try:
@@ -161,7 +164,7 @@ class Client:
             except Lost as lost:
                 if doubt is not None:
                     doubt()
-                log.debug("%s: %s", method.path, lost)
+                self.trouble = str(lost)
             self._move(at)
             await self._clock.sleep(min(backoff.next(), max(until - self._clock.monotonic(), 0.0)))
 

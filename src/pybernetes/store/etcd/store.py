@@ -135,6 +135,11 @@ class EtcdStore:
         await self._tasks.close()
         await self._client.close()
 
+    @property
+    def trouble(self) -> str:
+        """Why the last request was lost that was lost; "" if none was."""
+        return self._client.trouble
+
     # -- reading
 
     async def _ask(self, before: asyncio.Task[int | protocol.Unavailable] | None) -> int | protocol.Unavailable:
@@ -242,7 +247,9 @@ async def open(options: options_.Options, *, clock: clocks.Clock, chance: chance
     store = EtcdStore(options, clock=clock, chance=chance)
     try:
         await store.start()
-    except BaseException:
-        await store.close()
-        raise
+    except protocol.Unavailable as error:
+        raise protocol.Unavailable(f"etcd at {','.join(options.servers)}: {store.trouble or error}") from None
+    finally:
+        if not store.revision:
+            await store.close()
     return store
