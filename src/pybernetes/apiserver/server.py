@@ -251,7 +251,7 @@ class ApiServer:
         return uid
 
     def _store_problem(self) -> str | None:
-        return None if self._started else "the store is not loaded yet"
+        return self._store.problem if self._started else "the store is not loaded yet"
 
     def _bootstrap_problem(self) -> str | None:
         return None if self._started else "not finished"

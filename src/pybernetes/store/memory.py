@@ -21,6 +21,7 @@ class MemoryStore:
 
     shared = False
     unbroken = 0
+    problem = None
 
     def __init__(self) -> None:
         self._versions: dict[str, list[_Version]] = {}

@@ -108,6 +108,11 @@ class Store(Protocol):
         ...
 
     @property
+    def problem(self) -> str | None:
+        """Why it cannot serve at present; None if it can, as far as is known."""
+        ...
+
+    @property
     def revision(self) -> int:
         """The newest revision that is durable and that sinks have been called with."""
         ...

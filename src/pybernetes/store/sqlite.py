@@ -62,6 +62,7 @@ class SqliteStore:
 
     shared = False
     unbroken = 0
+    problem = None
 
     def __init__(self, path: pathlib.Path) -> None:
         self._path = path

@@ -83,6 +83,8 @@ class Feed:
         # Of the newest change that has been told; 0 before the first.
         self.newest = 0
         self.unbroken = 0
+        # Why the watch is not there; None while it is.
+        self.problem: str | None = None
 
     async def start(self) -> None:
         """Learn which keys there are, and follow from there. Raises Unavailable."""
@@ -146,13 +148,15 @@ class Feed:
                 self.phase = Phase.FOLLOWING
                 await self._follow()
             except clients.Lost as lost:
-                log.warning("the watch of etcd was lost: %s", lost)
+                self.problem = f"the watch of etcd was lost: {lost}"
+                log.warning("%s", self.problem)
             except clients.Compacted as error:
                 log.warning("etcd has compacted away what followed revision %d: %s", self.reached.revision, error)
                 self.phase = Phase.RELOADING
                 continue
             except protocol.Unavailable as error:
-                log.warning("etcd cannot be read: %s", error)
+                self.problem = f"etcd cannot be read: {error}"
+                log.warning("%s", self.problem)
             await self._clock.sleep(self._backoff.next())
 
     async def _follow(self) -> None:
@@ -165,6 +169,7 @@ class Feed:
             self._stream = stream
             async for response in responses(stream):
                 self._backoff.reset()
+                self.problem = None
                 if response.events:
                     await self._take([self._change(event) for event in response.events])
                 elif not response.created:

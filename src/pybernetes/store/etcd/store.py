@@ -65,6 +65,10 @@ class EtcdStore:
         return self._feed.reached.revision
 
     @property
+    def problem(self) -> str | None:
+        return self._feed.problem
+
+    @property
     def unbroken(self) -> int:
         return self._feed.unbroken
 

@@ -87,8 +87,11 @@ async def test_a_partition_is_survived(etcd: fakes.Etcd, wire: fakes.Wire, conne
     waiting = asyncio.ensure_future(far.put(f"{PREFIX}far", b"1", expected=0))
     second = await near.put(f"{PREFIX}a", b"2", expected=first)
     third = await near.delete(f"{PREFIX}a", expected=second)
+    assert far.problem is not None
+    assert far.problem.startswith("the watch of etcd was lost: ")
     await wire.mend()
     fourth = await waiting
+    assert far.problem is None
     assert seen.revisions == [first, second, third, fourth]
     assert far.unbroken == 0
 
