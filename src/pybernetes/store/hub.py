@@ -6,9 +6,12 @@ delivered, so that the sink sees one gapless sequence.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 
 from pybernetes.store.protocol import Change, Sink
+
+log = logging.getLogger(__name__)
 
 
 class HubSubscription:
@@ -72,4 +75,8 @@ class Hub:
                 end = key.find("/", end + 1)
         for prefix, group in matched.items():
             for subscription in tuple(self._by_prefix.get(prefix, ())):
-                subscription.deliver(group)
+                try:
+                    subscription.deliver(group)
+                except Exception:
+                    # It is that sink's own trouble; the other sinks and the writers go on.
+                    log.exception("a sink of %s failed", prefix)

@@ -196,6 +196,18 @@ async def test_a_cancelled_writer_does_not_disturb_the_others(store):
     assert (await store.get("/registry/r/b")).value == b"1"
 
 
+async def test_a_sink_that_fails_is_its_own_trouble(store, caplog):
+    def fail(changes):
+        raise RuntimeError("broken sink")
+
+    await store.watch("/registry/r/", after=store.revision, sink=fail)
+    seen = Seen()
+    await store.watch("/registry/r/", after=store.revision, sink=seen)
+    written = await store.put("/registry/r/a", b"1", expected=0)
+    assert seen.revisions == [written]
+    assert "broken sink" in caplog.text
+
+
 async def test_a_closed_store_refuses_writes(store):
     await store.close()
     with pytest.raises(Unavailable):

@@ -12,6 +12,7 @@ import pytest
 from pybernetes import client as clients
 from pybernetes.api import codecs, errors
 from pybernetes.api.types import core_v1, meta_v1
+from pybernetes.apiserver.storage import collection as collections
 from pybernetes.kits.chance import Chance
 from pybernetes.kits.clock import SystemClock
 from pybernetes.store import etcd as stores
@@ -188,3 +189,15 @@ async def test_ports_and_addresses_are_given_out_once(pair: Pair) -> None:
         (refused,) = [answer for answer in answers if isinstance(answer, errors.StatusError)]
         assert "provided port is already allocated" in str(refused)
     assert (await pair.a.store.range("/registry/ranges/")).entries == []
+
+
+async def test_what_others_have_put_into_etcd(pair: Pair) -> None:
+    tree = b'{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"m","namespace":"default","uid":"u"}}\n'
+    revision = await pair.a.store.put("/registry/configmaps/default/m", tree, expected=0)
+    found = await pair.b.client.get(core_v1.ConfigMap, "m", "default")
+    assert (found.metadata.uid, found.metadata.resourceVersion) == ("u", str(revision))
+    assert b"\n" not in (await pair.b.ask("GET", f"{MAPS}/m")).body
+    await pair.a.store.put("/registry/configmaps/default/n", b"k8s\0\n\x0f", expected=0)
+    late = fakes.FakeServer(store=pair.a.store)
+    with pytest.raises(collections.Unwritable, match="/registry/configmaps/default/n is not kept as JSON"):
+        await late.api.start()

@@ -79,7 +79,10 @@ class Collection:
         """Load what exists and follow the store from there."""
         page = await self._store.range(self.prefix)
         for entry in page.entries:
-            self._items[entry.key] = self._item(entry.key, entry.value, entry.modified)
+            try:
+                self._items[entry.key] = self._item(entry.key, entry.value, entry.modified)
+            except ValueError:
+                raise Unwritable(f"{entry.key} is not kept as JSON (--storage-media-type=application/json)") from None
         self._keys = sorted(self._items)
         self._window_from = page.revision
         self._subscription = await self._store.watch(self.prefix, after=page.revision, sink=self._apply)

@@ -27,7 +27,13 @@ _labels_decoder = msgspec.json.Decoder(_Labelled)
 
 
 def served(value: bytes, revision: int) -> bytes:
-    """Stored bytes with their resourceVersion. Objects begin with apiVersion and kind, so the first match is it."""
+    """Stored bytes with their resourceVersion. Objects begin with apiVersion and kind, so the first match is it.
+
+    Raises ValueError for what is not an object in JSON.
+    """
+    if value[-1:] == b"\n":
+        # As upstream's API server writes it; in a watch a line is an event.
+        value = value[:-1]
     cut = value.index(_METADATA) + len(_METADATA)
     return b'%b"resourceVersion":"%d",%b' % (value[:cut], revision, value[cut:])
 

@@ -212,11 +212,7 @@ class Feed:
         self.reached.revision = revision
         if changes:
             self.newest = changes[-1].revision
-            try:
-                self._hub.publish(changes)
-            except Exception:
-                # It is that sink's own trouble; the others and the writers go on.
-                log.exception("a sink failed")
+            self._hub.publish(changes)
         self.reached.advance(revision)
 
     # -- after a gap

@@ -190,16 +190,3 @@ async def test_after_history_was_compacted_away_what_differs_is_told(
     later = await near.put(f"{PREFIX}later", b"1", expected=0)
     await far.reach(later)
     assert seen.revisions[-1] == later
-
-
-async def test_a_sink_that_fails_is_its_own_trouble(
-    etcd: fakes.Etcd, connect, caplog: pytest.LogCaptureFixture
-) -> None:
-    store = await connect(etcd.url)
-
-    def fail(_: Sequence[Change]) -> None:
-        raise RuntimeError("broken sink")
-
-    await store.watch(PREFIX, after=store.revision, sink=fail)
-    assert await store.put(f"{PREFIX}a", b"1", expected=0) == store.revision
-    assert "broken sink" in caplog.text
