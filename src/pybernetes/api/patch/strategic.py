@@ -1,8 +1,8 @@
 """Strategic merge patch: a merge patch that knows which lists merge by key, with directives for the rest.
 
 Directives: `$patch: replace|delete|merge` in an object, `$retainKeys` beside its fields, `$deleteFromPrimitiveList/x`
-and `$setElementOrder/x` beside the list `x`. What makes no sense is the client's fault: where upstream's words come with a
-500, they come with a 400 here. Which lists merge, and by which key, are the schema's facts (`api/shape`).
+and `$setElementOrder/x` beside the list `x`. Which lists merge, and by which key, are the schema's facts (`api/shape`).
+What makes no sense is the client's fault: where upstream's words come with a 500, they come with a 400 here.
 """
 
 from __future__ import annotations

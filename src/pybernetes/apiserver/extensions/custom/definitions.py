@@ -27,7 +27,7 @@ from pybernetes.kits import clock as clocks
 from pybernetes.kits import tasks as tasks_
 
 if TYPE_CHECKING:
-    from pybernetes.apiserver.extensions.custom import kinds, publishing
+    from pybernetes.apiserver.extensions.custom import publishing
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ RETRY_SECONDS = 1.0
 
 
 class Definitions:
-    """The controller. `client` writes statuses and deletes instances; `rules` checks what schemas say in CEL."""
+    """The controller. `client` writes statuses and deletes instances."""
 
     def __init__(
         self,
@@ -48,13 +48,11 @@ class Definitions:
         *,
         clock: clocks.Clock,
         chance: chances.Chance,
-        rules: kinds.Rules | None = None,
     ) -> None:
         self._registry = registry
         self._store = store
         self._clock = clock
         self._chance = chance
-        self._rules = rules
         self._client: clients.Client | None = None
         self._tasks = tasks_.Tasks()
         self._waiting: dict[str, None] = {}
@@ -181,12 +179,12 @@ class Definitions:
         made_from = codecs.encode([definition.spec, definition.status.acceptedNames])
         if before is not None and before.made_from == made_from:
             if before.terminating != terminating:
-                publishing.add_kinds(self._registry, definition, before, terminating=terminating, rules=self._rules)
+                publishing.add_kinds(self._registry, definition, before, terminating=terminating)
             return
         converter = publishing.converter(definition, self._registry.collection("", "services"), self._chance)
         served = publishing.served(definition, self._store, converter, self._tasks, made_from=made_from)
         self._served[name] = served
-        publishing.add_kinds(self._registry, definition, served, terminating=terminating, rules=self._rules)
+        publishing.add_kinds(self._registry, definition, served, terminating=terminating)
         for key in before.collections.keys() - served.collections.keys() if before is not None else ():
             self._registry.remove(key)
 

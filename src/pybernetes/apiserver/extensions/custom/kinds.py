@@ -23,8 +23,6 @@ from pybernetes.apiserver.resources import kind as kinds
 Errors = list[fields.FieldError]
 Definition = apiextensions_v1.CustomResourceDefinition
 Version = apiextensions_v1.CustomResourceDefinitionVersion
-# (the new whole object, the old one or None, the schema's model) -> what the rules in the schema find wrong.
-Rules = Callable[[schemas.Tree, schemas.Tree | None, schemas.Schema], Errors]
 
 VERBS = ("delete", "deletecollection", "get", "list", "patch", "create", "update", "watch")
 TERMINATING_VERBS = ("delete", "deletecollection", "get", "list", "watch")
@@ -66,7 +64,6 @@ def make(
     carrier: type[custom.Object],
     *,
     terminating: bool = False,
-    rules: Rules | None = None,
 ) -> kinds.Kind[custom.Object]:
     """The kind of one version; with `terminating`, nothing can be created any more."""
     accepted, spec = definition.status.acceptedNames, definition.spec
@@ -83,7 +80,7 @@ def make(
         carrier=carrier,
     )
     subresources = version.subresources or apiextensions_v1.CustomResourceSubresources()
-    checks = _Checks(resource, carrier, subresources.scale, rules)
+    checks = _Checks(resource, carrier, subresources.scale)
     has_status = subresources.status is not None
     labels = [field.jsonPath.removeprefix(".") for field in version.selectableFields]
     return kinds.Kind(
@@ -169,12 +166,10 @@ class _Checks:
         resource: scheme.Resource,
         carrier: type[custom.Object],
         scale: apiextensions_v1.CustomResourceSubresourceScale | None,
-        rules: Rules | None,
     ) -> None:
         self._resource = resource
         self._carrier = carrier
         self._scale = scale
-        self._rules = rules
 
     @property
     def _schema(self) -> schemas.Schema:
@@ -228,11 +223,14 @@ class _Checks:
         return problems if problems and not listtypes.validate(old, self._schema, fields.Path()) else []
 
     def _by_rules(self, problems: Errors, new: schemas.Tree, old: schemas.Tree | None) -> Errors:
-        if self._rules is None or not self._schema.has_rules:
+        if not self._schema.has_rules:
             return []
         if any(problem.reason in _BLOCKING for problem in problems):
             return [fields.invalid(fields.Path(validation.NOWHERE), None, UNCHECKED)]
-        return self._rules(new, old, self._schema)
+        # The language is large, and most schemas do without it.
+        from pybernetes.apiserver.extensions.custom import rules
+
+        return rules.check(new, old, self._schema)
 
 
 def _tree(obj: custom.Object) -> schemas.Tree:

@@ -71,7 +71,6 @@ def add_kinds(
     served: Served,
     *,
     terminating: bool,
-    rules: kinds.Rules | None,
 ) -> None:
     """Put the kinds of all served versions into the registry, in the place of what was there."""
     served.terminating = terminating
@@ -80,7 +79,7 @@ def add_kinds(
             (definition.spec.group, version.name, definition.status.acceptedNames.plural)
         )
         if collection is not None:
-            kind = kinds.make(definition, version, collection.carrier, terminating=terminating, rules=rules)
+            kind = kinds.make(definition, version, collection.carrier, terminating=terminating)
             registry.add(kind, collection)
 
 

@@ -20,6 +20,7 @@ class Schema:
 
     __slots__ = (
         "__dict__",
+        "__weakref__",
         "additional",
         "additional_allowed",
         "embedded",
@@ -87,7 +88,7 @@ class Schema:
         """Whether `x-kubernetes-validations` stand here or below."""
         if self.tree.get("x-kubernetes-validations"):
             return True
-        return any(inner.has_rules for inner in self._below() if inner is not None)
+        return any(inner.has_rules for inner in (*self._below(), *self.all_of) if inner is not None)
 
     def _below(self) -> list[Schema | None]:
         return [*self.properties.values(), self.additional, self.items]

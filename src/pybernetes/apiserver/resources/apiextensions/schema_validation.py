@@ -56,6 +56,8 @@ class Leniency:
     defaults_pruned: bool = True
     sets_atomic: bool = True
     keys_required: bool = True
+    # Schemas whose expressions have been accepted before.
+    known: Sequence[Tree] = ()
 
     @classmethod
     def of(cls, old: Sequence[Tree]) -> Leniency:
@@ -69,6 +71,7 @@ class Leniency:
             defaults_pruned=not any(default_values.unpruned(tree) for tree in old),
             sets_atomic=not any(_set_items(node, nowhere) for node in found),
             keys_required=not any(_keys_required(node, nowhere) for node in found),
+            known=old,
         )
 
 
@@ -82,7 +85,13 @@ def validate(tree: Tree, path: fields.Path, *, has_status: bool, lenient: Lenien
     if lenient.structural or any(_has_extensions(node) or "default" in node for node in nodes(tree)):
         wrong = structural.validate(tree, path)
         problems += wrong or default_values.validate(tree, path, pruned=lenient.defaults_pruned)
-    return problems + _Walk(lenient).node(tree, path, _Place(root=True))
+    problems += _Walk(lenient).node(tree, path, _Place(root=True))
+    if problems or not schemas.Schema(tree).has_rules or tree in lenient.known:
+        return problems
+    # The language is large, and most schemas do without it.
+    from pybernetes.apiserver.resources.apiextensions import expressions
+
+    return expressions.validate(tree, path)
 
 
 def nodes(tree: Any) -> Iterator[Tree]:
