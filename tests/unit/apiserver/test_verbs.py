@@ -406,3 +406,11 @@ async def _grant(server: fakes.FakeServer, verbs: list[str], groups: list[str], 
             roleRef=rbac_v1.RoleRef(apiGroup="rbac.authorization.k8s.io", kind="ClusterRole", name="granted"),
         )
     )
+
+
+async def test_a_creator_owns_nothing_that_the_server_adds(server: fakes.FakeServer) -> None:
+    """Neither what the strategy adds (a namespace's finalizer) nor the status, defaults of which it cannot write."""
+    made = await server.client.create(core_v1.Namespace(metadata=meta_v1.ObjectMeta(name="mine")))
+    (entry,) = made.metadata.managedFields
+    assert entry.fieldsV1 == {"f:metadata": {"f:labels": {".": {}, "f:kubernetes.io/metadata.name": {}}}}
+    assert (made.spec.finalizers, made.status.phase) == (["kubernetes"], "Active")

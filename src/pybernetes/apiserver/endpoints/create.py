@@ -44,12 +44,15 @@ async def create_object(
         obj=obj,
         dry_run=dry_run,
     )
-    _prepare(scope, obj)
+    if scope.kind.has_status and not scope.kind.takes_status:
+        obj.status = type(obj)().status
+    scope.kind.default(obj)
+    if not applied:
+        # First of all: what strategies and plugins add is nobody's, so that no client comes to own it.
+        managed.created(scope, request, obj)
+    scope.kind.prepare_create(obj)
     if scope.kind.stamp is not None:
         scope.kind.stamp(obj, None, "", kinds.Writing(request.user, times.to_time(scope.clock.time())))
-    if not applied:
-        # Before admission: what plugins add is nobody's, so that no client comes to own it.
-        managed.created(scope, request, obj)
     await scope.admission.admit(attributes)
     scope.kind.default(obj)
     reservation = await scope.reserve(obj, None, dry_run) if scope.reserve is not None else None
@@ -75,13 +78,6 @@ async def create_object(
     if reservation is not None:
         await reservation.keep()
     return results.Stored(scope.kind, item, 201)
-
-
-def _prepare(scope: scopes.Scope, obj: Any) -> None:
-    if scope.kind.has_status and not scope.kind.takes_status:
-        obj.status = type(obj)().status
-    scope.kind.default(obj)
-    scope.kind.prepare_create(obj)
 
 
 async def _store(scope: scopes.Scope, obj: Any, namespace: str, *, generated: bool) -> Any:

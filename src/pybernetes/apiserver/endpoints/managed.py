@@ -12,7 +12,7 @@ from pybernetes.apiserver.endpoints import scope as scopes
 
 
 def created(scope: scopes.Scope, request: requests.Request, obj: Any) -> None:
-    """Record the creator of a new object."""
+    """Record the creator of a new object, with its defaults. Of a status that it could not write it owns nothing."""
     resource = scope.kind.resource
     if obj.metadata.managedFields:
         obj.metadata.managedFields = []
@@ -23,7 +23,10 @@ def created(scope: scopes.Scope, request: requests.Request, obj: Any) -> None:
         api_version=resource.api_version,
         time=times.to_time(scope.clock.time()),
     )
-    obj.metadata.managedFields = [meta_v1.ManagedFieldsEntry(**entry) for entry in entries]
+    if scope.kind.has_status and not scope.kind.takes_status:
+        for entry in entries:
+            entry["fieldsV1"].pop("f:status", None)
+    obj.metadata.managedFields = [meta_v1.ManagedFieldsEntry(**entry) for entry in entries if entry["fieldsV1"]]
 
 
 def updated(scope: scopes.Scope, request: requests.Request, new: Any, old: Any, subresource: str) -> None:
