@@ -36,9 +36,11 @@ is kept beside the store, as store.replaced, until the next restore.
 Revisions go on where they were, so that no client takes the restored objects for those it has seen.
 """
 ETCDUTL = """\
-The objects of this cluster are in etcd, which restores its snapshots itself. With all members stopped, on each:
-  etcdutl snapshot restore {file} --data-dir NEW-DATA-DIR --bump-revision 1000000000 --mark-compacted
-and start etcd with that data directory."""
+The objects of this cluster are in etcd, which restores its snapshots itself. With its members and the API
+servers stopped, on each member:
+  etcdutl snapshot restore {file} --data-dir NEW-DATA-DIR
+and start etcd with that directory. From etcd 3.6 on, add `--bump-revision 1000000000 --mark-compacted`, so
+that no client takes the restored objects for those it has seen."""
 ETCD_FILES = ("cafile", "certfile", "keyfile")
 
 
