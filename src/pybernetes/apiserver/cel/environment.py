@@ -108,19 +108,22 @@ class Environment:
     def compile(self, expression: str) -> Program:
         """Raises CompileError."""
         text = expression
-        if self._optional:
-            text = f"cel.bind({self._optional}, {_OPTIONAL}.?value, (\n{expression}\n))"
         try:
+            if self._optional:
+                # Alone first, so that it cannot end what it is put into.
+                self._running.compile(expression, disable_check=True)
+                text = f"cel.bind({self._optional}, {_OPTIONAL}.?value, (\n{expression}\n))"
             checked = self._checking.compile(text)
             running = self._running.compile(text)
         except RuntimeError as error:
-            raise CompileError(_stripped(str(error), first_line=1 if self._optional else 0)) from None
+            raise CompileError(_stripped(str(error), first_line=0 if text is expression else 1)) from None
         tree = syntax.read(checked.serialize())
         return Program(
             running,
             kind=checked.return_type().name().lower(),
             worst=costs.worst(tree, self._declared),
-            uses=tree.idents() & set(self._declared),
+            # Of what makes the optional value, only the result is the expression.
+            uses=(tree.root.children[-1] if self._optional else tree.root).idents() & set(self._declared),
             optional=self._optional,
         )
 

@@ -44,6 +44,10 @@ class Node:
             if child is not None:
                 yield from child.walk()
 
+    def idents(self) -> set[str]:
+        """The names of all variables in it, those of its own included."""
+        return {node.name for node in self.walk() if node.kind == IDENT}
+
 
 @dataclass(slots=True)
 class Checked:
@@ -55,9 +59,6 @@ class Checked:
     scalars: set[int]
     # "list", "map", "string", "bytes", "message" or "".
     kinds: dict[int, str]
-
-    def idents(self) -> set[str]:
-        return {node.name for node in self.root.walk() if node.kind == IDENT}
 
 
 def read(data: bytes) -> Checked:

@@ -53,8 +53,13 @@ def _timestamp(value: Any) -> Any:
         found = datetime.datetime.fromisoformat(_NANOS.sub(r"\1", value.upper()))
     except ValueError:
         return value
+    return timestamp(found)
+
+
+def timestamp(value: datetime.datetime) -> timestamp_pb2.Timestamp:
+    """A time as expressions take it; one without a zone is in UTC."""
     made = timestamp_pb2.Timestamp()
-    made.FromDatetime(found if found.tzinfo is not None else found.replace(tzinfo=datetime.UTC))
+    made.FromDatetime(value if value.tzinfo is not None else value.replace(tzinfo=datetime.UTC))
     return made
 
 
@@ -65,8 +70,13 @@ def _duration(value: Any) -> Any:
     if not parts and value.lstrip("+-") != "0":
         return value
     micros = sum(float(number) * _UNITS[unit] for number, unit in parts)
+    return duration(datetime.timedelta(microseconds=-micros if value.startswith("-") else micros))
+
+
+def duration(value: datetime.timedelta) -> duration_pb2.Duration:
+    """A duration as expressions take it."""
     made = duration_pb2.Duration()
-    made.FromMicroseconds(round(-micros if value.startswith("-") else micros))
+    made.FromTimedelta(value)
     return made
 
 

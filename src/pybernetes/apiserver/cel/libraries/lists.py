@@ -9,12 +9,13 @@ from typing import Any
 
 from cel_expr_python import cel
 
+from pybernetes.apiserver.cel import values
 from pybernetes.apiserver.cel.libraries import opaque
 
 
 def _sum(items: list[Any]) -> Any:
     if items and isinstance(items[0], datetime.timedelta):
-        return sum(items, datetime.timedelta())
+        return values.duration(sum(items, datetime.timedelta()))
     return sum(items)
 
 
@@ -22,9 +23,16 @@ def _extreme(name: str, of: Callable[[list[Any]], Any]) -> Callable[[list[Any]],
     def find(items: list[Any]) -> Any:
         if not items:
             raise ValueError(f"{name} called on empty list")
-        return of(items)
+        return _message(of(items))
 
     return find
+
+
+def _message(value: Any) -> Any:
+    """Times are taken as those of Python, and given as messages."""
+    if isinstance(value, datetime.timedelta):
+        return values.duration(value)
+    return values.timestamp(value) if isinstance(value, datetime.datetime) else value
 
 
 def _is_sorted(items: list[Any]) -> bool:
