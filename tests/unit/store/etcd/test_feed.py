@@ -37,11 +37,13 @@ def event(key: str, revision: int) -> pb.Event:
 async def read(*answers: pb.WatchResponse) -> list[list[int]]:
     """The revisions in each whole answer."""
     found = []
-    try:
+
+    async def collect() -> None:
         async for response in feed.responses(cast(Any, Stream(*answers))):
-            found.append([event.kv.mod_revision for event in response.events])
-    except clients.Lost as lost:
-        assert str(lost) == "the end"
+            found.append([event.kv.mod_revision for event in response.events])  # noqa: PERF401 - it ends by raising
+
+    with pytest.raises(clients.Lost, match="the end"):
+        await collect()
     return found
 
 
