@@ -13,10 +13,16 @@ from pybernetes.apiserver.endpoints import scope as scopes
 from pybernetes.apiserver.resources import kind as kinds
 from pybernetes.apiserver.storage import item as items
 
+# What a patch finds where nothing says how many replicas there are.
+_UNSET = -(2**31)
+
 
 async def get(scope: scopes.Scope, request: requests.Request) -> results.Result:
     item = scope.find(request.attributes.namespace, request.attributes.name)
-    return results.Made(_scale(_mapping(scope), item.decoded(scope.kind.resource.type)))
+    mapping, obj = _mapping(scope), item.decoded(scope.kind.resource.type)
+    if mapping.replicas(obj) is None:
+        raise errors.internal(f'the spec replicas field "{mapping.path}" does not exist')
+    return results.Made(_scale(mapping, obj))
 
 
 async def put(scope: scopes.Scope, request: requests.Request) -> results.Result:
@@ -46,6 +52,8 @@ async def _write(scope: scopes.Scope, request: requests.Request, wanted: Any) ->
         obj = item.fresh(resource.type)
         current = _scale(mapping, obj)
         scale: autoscaling_v1.Scale = wanted(current)
+        if scale.spec.replicas == _UNSET:
+            raise errors.bad_request(f'the spec replicas field "{mapping.path}" cannot be empty')
         if scale.spec.replicas < 0:
             path = fields.Path("spec")["replicas"]
             problem = fields.invalid(path, scale.spec.replicas, "must be greater than or equal to 0")
@@ -69,7 +77,7 @@ def _mapping(scope: scopes.Scope) -> kinds.Scale:
 
 
 def _scale(mapping: kinds.Scale, obj: Any) -> autoscaling_v1.Scale:
-    meta = obj.metadata
+    meta, replicas = obj.metadata, mapping.replicas(obj)
     return autoscaling_v1.Scale(
         metadata=meta_v1.ObjectMeta(
             name=meta.name,
@@ -78,6 +86,6 @@ def _scale(mapping: kinds.Scale, obj: Any) -> autoscaling_v1.Scale:
             resourceVersion=meta.resourceVersion,
             creationTimestamp=meta.creationTimestamp,
         ),
-        spec=autoscaling_v1.ScaleSpec(replicas=mapping.replicas(obj)),
+        spec=autoscaling_v1.ScaleSpec(replicas=_UNSET if replicas is None else replicas),
         status=autoscaling_v1.ScaleStatus(replicas=mapping.status_replicas(obj), selector=mapping.selector(obj)),
     )

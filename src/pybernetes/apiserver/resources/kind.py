@@ -29,12 +29,13 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
-    """How a kind maps to autoscaling/v1 Scale."""
+    """How a kind maps to autoscaling/v1 Scale. Custom objects need not have `replicas`, which stand at `path`."""
 
-    replicas: Callable[[Any], int]
+    replicas: Callable[[Any], int | None]
     set_replicas: Callable[[Any, int], None]
     status_replicas: Callable[[Any], int]
     selector: Callable[[Any], str]
+    path: str = ".spec.replicas"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

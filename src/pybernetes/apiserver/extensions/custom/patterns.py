@@ -8,6 +8,7 @@ are matched by `Automaton`, which walks all ways at once.
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 import warnings
 from collections.abc import Callable, Iterator
@@ -33,6 +34,16 @@ _POSIX = {
     "word": "0-9A-Za-z_",
 }
 _MAX_REPEAT = 1000
+# Where characters of different categories stand, and those planes in which all are of one: unassigned, or private.
+_ASSIGNED = (range(0x32400), range(0xE0000, 0xE0200))
+_UNIFORM = (
+    ("Cn", 0x32400, 0xDFFFF),
+    ("Cn", 0xE0200, 0xEFFFF),
+    ("Co", 0xF0000, 0xFFFFD),
+    ("Cn", 0xFFFFE, 0xFFFFF),
+    ("Co", 0x100000, 0x10FFFD),
+    ("Cn", 0x10FFFE, 0x10FFFF),
+)
 
 
 class PatternError(ValueError):
@@ -149,12 +160,13 @@ def _category(name: str) -> str | None:
     import unicodedata
 
     spans: list[list[int]] = []
-    for code in range(0x110000):
+    for code in itertools.chain(*_ASSIGNED):
         if unicodedata.category(chr(code)).startswith(name):
             if spans and spans[-1][1] == code - 1:
                 spans[-1][1] = code
             else:
                 spans.append([code, code])
+    spans += [[low, high] for kind, low, high in _UNIFORM if kind.startswith(name)]
     if not spans or not name:
         return None
     return "".join(f"\\U{low:08x}-\\U{high:08x}" for low, high in spans)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pybernetes.api import custom, errors, fields
+from pybernetes.api import custom, fields
 from pybernetes.api.types import apiextensions_v1
 from pybernetes.apiserver.resources import kind as kinds
 
@@ -20,12 +20,6 @@ def of(scale: apiextensions_v1.CustomResourceSubresourceScale | None) -> kinds.S
     if scale.labelSelectorPath:
         selector = _steps(scale.labelSelectorPath)
 
-    def replicas(obj: custom.Object) -> int:
-        found = _number(obj.content, spec)
-        if found is None:
-            raise errors.internal(f'the spec replicas field "{scale.specReplicasPath}" does not exist')
-        return found
-
     def set_replicas(obj: custom.Object, count: int) -> None:
         tree = obj.content
         for step in spec[:-1]:
@@ -37,10 +31,11 @@ def of(scale: apiextensions_v1.CustomResourceSubresourceScale | None) -> kinds.S
         return found if isinstance(found, str) else ""
 
     return kinds.Scale(
-        replicas=replicas,
+        replicas=lambda obj: _number(obj.content, spec),
         set_replicas=set_replicas,
         status_replicas=lambda obj: _number(obj.content, status) or 0,
         selector=selected,
+        path=scale.specReplicasPath,
     )
 
 

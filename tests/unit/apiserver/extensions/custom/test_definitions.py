@@ -150,6 +150,19 @@ class TestServing:
         chosen = (await server.ask("GET", f"{WIDGETS}?fieldSelector=spec.color%3Dblue")).tree()["items"]
         assert [item["metadata"]["name"] for item in chosen] == ["b"]
 
+    async def test_what_says_nothing_of_its_replicas_can_be_given_some(self, server: fakes.FakeServer) -> None:
+        scale = {"specReplicasPath": ".spec.replicas", "statusReplicasPath": ".status.n"}
+        await serve(server, definition(version(subresources={"scale": scale})))
+        await server.ask("POST", WIDGETS, widget())
+        merge = {"content_type": "application/merge-patch+json"}
+        unknown = await server.ask("GET", f"{WIDGETS}/a/scale")
+        assert unknown.message == 'Internal error occurred: the spec replicas field ".spec.replicas" does not exist'
+        empty = await server.ask("PATCH", f"{WIDGETS}/a/scale", {"metadata": {"labels": {"x": "y"}}}, **merge)
+        assert (empty.code, empty.message) == (400, 'the spec replicas field ".spec.replicas" cannot be empty')
+        given = await server.ask("PUT", f"{WIDGETS}/a/scale", {"metadata": {"name": "a"}, "spec": {"replicas": 2}})
+        assert (given.code, given.tree()["spec"]) == (200, {"replicas": 2})
+        assert (await server.ask("GET", f"{WIDGETS}/a")).tree()["spec"]["replicas"] == 2
+
     async def test_server_side_apply_merges_by_the_keys_of_the_schema(self, server: fakes.FakeServer) -> None:
         keyed = {
             "type": "array",
