@@ -3,6 +3,7 @@
 A node is a dictionary from path elements to nodes: `f:name` a field, `k:{...}` a list element by its keys, `v:...` a
 list element by value, `i:0` one by place. An empty node is in the set; a node with children is in it if it holds `"."`.
 The root itself is never in the set, so an empty root is the empty set. Functions never change their arguments.
+What is made of `ordered` sets is ordered, as upstream writes them.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ def union(left: Set, right: Set) -> Set:
     if not right:
         return left
     result = dict(left)
+    size = len(result)
     for step, node in right.items():
         mine = result.get(step)
         if mine is None:
@@ -37,7 +39,14 @@ def union(left: Set, right: Set) -> Set:
             if "." not in joined and (is_member(mine) or is_member(node)):
                 joined = {".": _MEMBER, **joined}
             result[step] = joined
-    return result
+    return {step: result[step] for step in sorted(result, key=_order)} if len(result) != size else result
+
+
+def ordered(fields: Set) -> Set:
+    """The same set, its steps in upstream's order: `.` first, fields by name, elements by key, value and place."""
+    if len(fields) == 1:
+        return {step: ordered(node) if node else node for step, node in fields.items()}
+    return {step: ordered(node) if (node := fields[step]) else node for step in sorted(fields, key=_order)}
 
 
 def difference(left: Set, right: Set) -> Set:

@@ -132,6 +132,7 @@ def updated(
     if changed:
         writer = _updater(manager, api_version, subresource)
         mine = books.get(writer.identity)
+        changed = fieldset.ordered(changed)
         fields = fieldset.union(mine.fields, changed) if mine else changed
         books[writer.identity] = Owned(writer, fields, time)
     return write(capped(books))

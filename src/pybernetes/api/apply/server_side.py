@@ -45,7 +45,7 @@ def applied(
     books = _books(base, kind, api_version, exists=live is not None)
     config = {key: value for key, value in config.items() if key not in ignore}
     applier = managed.Manager(manager or "unknown", "Apply", api_version, subresource)
-    stated = managed.without_metadata_itself(walk.field_set(config, kind))
+    stated = fieldset.ordered(managed.without_metadata_itself(walk.field_set(config, kind)))
 
     result = merge.merged(base, config, of)
     previous = books.get(applier.identity)
@@ -102,7 +102,8 @@ def _pruned(
     present = merge.named_fields(walk.field_set(result, kind), of)
     going = fieldset.intersection(merge.named_fields(previous, of), present)
     going = fieldset.difference(going, merge.named_fields(owned, of))
-    pruned: dict[str, Any] = merge.without(result, going, of)
+    # With the last of its metadata that it had stated, an applier does not take the name away.
+    pruned: dict[str, Any] = merge.without(result, managed.without_metadata_itself(going), of)
     return pruned
 
 

@@ -161,13 +161,13 @@ def changes(old: dict[str, Any], new: dict[str, Any], kind: Any) -> tuple[Set, S
 
 
 def added(obj: Any, kind: Any) -> Set:
-    """The fields that a new object, or its tree, has beyond the empty skeleton of its type.
+    """The fields that a new object, or its tree, has beyond the empty skeleton of its type, in order.
 
     Objects come in series that differ in their metadata only (the pods of a set), so what the other members state is
     found once for equal bytes.
     """
     if not codecs.is_struct(type(obj)):
-        return changes(empty(kind), obj, kind)[0]
+        return fieldset.ordered(changes(empty(kind), obj, kind)[0])
     result: Set = {}
     untouched = _untouched(kind)
     for name, encoded in untouched.items():
@@ -185,7 +185,7 @@ _MAX_REMEMBERED = 4096
 def _untouched(kind: Any) -> dict[str, bytes]:
     """The members of an empty object, as encoded; by their attributes' names, which at the top are those in JSON."""
     skeleton = kind()
-    names = (name for name in codecs.field_types(kind) if name not in ("apiVersion", "kind"))
+    names = sorted(name for name in codecs.field_types(kind) if name not in ("apiVersion", "kind"))
     return {name: codecs.encode(getattr(skeleton, name)) for name in names}
 
 
@@ -193,7 +193,7 @@ def _added_now(kind: Any, name: str, raw: bytes) -> Set:
     known = {key: value for key, value in empty(kind).items() if key == name}
     changed: Set = {}
     _compare(known, {name: codecs.decode_tree(raw)}, shape.of(kind), changed, {})
-    return changed
+    return fieldset.ordered(changed)
 
 
 _added = functools.lru_cache(maxsize=512)(_added_now)
@@ -203,7 +203,7 @@ def _added_metadata(kind: Any, name: str, raw: bytes) -> Set:
     meta = ownable({name: codecs.decode_tree(raw)})
     changed: Set = {}
     _compare(ownable(empty(kind)), meta, shape.of(kind), changed, {})
-    return changed
+    return fieldset.ordered(changed)
 
 
 def _compare(old: Any, new: Any, of: shape.Shape, changed: Set, removed: Set) -> None:

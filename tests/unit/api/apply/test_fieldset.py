@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,6 +25,9 @@ def test_round_trip(paths: set[tuple[str, ...]]) -> None:
 def test_algebra_is_that_of_sets(left: set[tuple[str, ...]], right: set[tuple[str, ...]]) -> None:
     a, b = made(left), made(right)
     assert set(fieldset.paths(fieldset.union(a, b))) == left | right
+    whole = fieldset.union(fieldset.ordered(a), fieldset.ordered(b))
+    assert json.dumps(whole) == json.dumps(fieldset.ordered(whole))
+    assert fieldset.ordered(whole) == whole
     assert set(fieldset.paths(fieldset.difference(a, b))) == left - right
     assert set(fieldset.paths(fieldset.intersection(a, b))) == left & right
     assert a == made(left)

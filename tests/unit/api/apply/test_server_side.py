@@ -160,3 +160,22 @@ def test_two_appliers_share_a_keyed_list(first: list[str], second: list[str], ag
     result = [c["name"] for c in pod_spec.get("containers", [])]
     assert set(result) == set(second) | set(again)
     assert [name for name in result if name in again] == again
+
+
+def test_the_last_of_ones_metadata_does_not_take_the_name_along() -> None:
+    config = deployment(replicas=1)
+    with_finalizer = {**config, "metadata": {"name": "web", "finalizers": ["example.org/a"], "labels": {"x": "y"}}}
+    tree = applied(applied(None, with_finalizer), config)
+    assert tree["metadata"]["name"] == "web"
+    assert not tree["metadata"].get("finalizers")
+    assert owners(tree) == {"a": {"f:spec": {"f:replicas": {}}}}
+
+
+def test_the_books_are_in_upstreams_order() -> None:
+    config = deployment(template=template({"name": "c", "image": "i"}), replicas=1)
+    config["metadata"]["labels"] = {"z": "1", "b": "2"}
+    fields = owners(applied(None, config))["a"]
+    assert json.dumps(fields).replace(" ", "") == (
+        '{"f:metadata":{"f:labels":{"f:b":{},"f:z":{}}},"f:spec":{"f:replicas":{},"f:template":{"f:spec":'
+        '{"f:containers":{"k:{\\"name\\":\\"c\\"}":{".":{},"f:image":{},"f:name":{}}}}}}}'
+    )
