@@ -52,6 +52,22 @@ def test_where_there_is_no_cluster(tmp_path: pathlib.Path, capsys: pytest.Captur
     assert "The cluster is down" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["--store", "etcd"], "takes --etcd-servers"),
+        (["--etcd-servers", "http://127.0.0.1:2379"], "is for --store etcd"),
+        (["--store", "etcd", "--etcd-servers", "http://127.0.0.1:2379", "--etcd-certfile", __file__], "go together"),
+        (["--store", "etcd", "--etcd-servers", "http://127.0.0.1:2379", "--etcd-cafile", "/no/file"], "cannot be read"),
+    ],
+)
+def test_an_etcd_is_named_whole(
+    arguments: list[str], problem: str, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert program.main(["up", "--runtime", "simulated", "--data-dir", str(tmp_path), *arguments]) == 1
+    assert problem in capsys.readouterr().err
+
+
 def test_containers_take_root(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -50,7 +50,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--store",
         choices=("sqlite", "memory", "etcd"),
         default="sqlite",
-        help="where objects are kept: a file that survives, memory, or an etcd that runs already (sqlite)",
+        help="where objects are kept: a file that survives, memory, or an etcd that runs already and that "
+        "`down --purge` leaves alone (sqlite)",
     )
     parser.add_argument(
         "--etcd-servers", default="", metavar="URLS", help="of the members of one etcd, separated by commas"

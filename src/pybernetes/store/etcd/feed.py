@@ -148,16 +148,19 @@ class Feed:
                 self.phase = Phase.FOLLOWING
                 await self._follow()
             except clients.Lost as lost:
-                self.problem = f"the watch of etcd was lost: {lost}"
-                log.warning("%s", self.problem)
+                self._troubled(f"the watch of etcd was lost: {lost}")
             except clients.Compacted as error:
                 log.warning("etcd has compacted away what followed revision %d: %s", self.reached.revision, error)
                 self.phase = Phase.RELOADING
                 continue
             except protocol.Unavailable as error:
-                self.problem = f"etcd cannot be read: {error}"
-                log.warning("%s", self.problem)
+                self._troubled(f"etcd cannot be read: {error}")
             await self._clock.sleep(self._backoff.next())
+
+    def _troubled(self, problem: str) -> None:
+        if problem != self.problem:
+            log.warning("%s", problem)
+        self.problem = problem
 
     async def _follow(self) -> None:
         """Until the stream ends. Raises Lost, Compacted."""
