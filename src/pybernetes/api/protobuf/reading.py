@@ -5,11 +5,11 @@ from __future__ import annotations
 import base64
 import functools
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from pybernetes.api import codecs, times
-from pybernetes.api.protobuf import tables
+from pybernetes.api.protobuf import tables, wire
 
 MAX_DEPTH = 100
 _INT64 = 1 << 63
@@ -22,8 +22,8 @@ def decode(data: bytes) -> dict[str, Any]:
             "provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]"
         )
     try:
-        envelope: dict[int, Any] = {number: value for number, _, value in _fields(data[len(tables.MAGIC) :])}
-        meta = {number: value.decode() for number, _, value in _fields(envelope.get(1, b""))}
+        envelope: dict[int, Any] = {number: value for number, _, value in wire.fields(data[len(tables.MAGIC) :])}
+        meta = {number: value.decode() for number, _, value in wire.fields(envelope.get(1, b""))}
         api_version, kind = meta.get(1, ""), meta.get(2, "")
         message = tables.message_name(api_version, kind)
         if message is None:
@@ -43,49 +43,12 @@ def _table(message: str) -> dict[int, tables.Field]:
     return {field.number: field for field in tables.fields(message)}
 
 
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, at
-        shift += 7
-        if shift > 63:
-            raise ValueError("varint overflow")
-
-
-def _fields(data: bytes) -> Iterator[tuple[int, int, Any]]:
-    """(number, wire type, value): ints as sent, bytes for what has a length."""
-    at, end = 0, len(data)
-    while at < end:
-        tag, at = _varint(data, at)
-        wire = tag & 7
-        if wire == tables.VARINT:
-            value: Any
-            value, at = _varint(data, at)
-        elif wire == tables.BYTES:
-            size, at = _varint(data, at)
-            if at + size > end:
-                raise ValueError("unexpected EOF")
-            value = data[at : at + size]
-            at += size
-        elif wire == tables.FIXED64:
-            value, at = data[at : at + 8], at + 8
-        elif wire == tables.FIXED32:
-            value, at = data[at : at + 4], at + 4
-        else:
-            raise ValueError(f"wrong wireType = {wire}")
-        yield tag >> 3, wire, value
-
-
 def _read(message: str, data: bytes, depth: int) -> Any:
     if depth > MAX_DEPTH:
         raise ValueError("nested too deeply")
     table = _table(message)
     tree: dict[str, Any] = {}
-    for number, _, value in _fields(data):
+    for number, _, value in wire.fields(data):
         field = table.get(number)
         if field is None:
             continue
@@ -107,7 +70,7 @@ def _read(message: str, data: bytes, depth: int) -> Any:
 
 
 def _entry(kind: str, data: bytes, depth: int) -> tuple[str, Any]:
-    pair = {number: value for number, _, value in _fields(data)}
+    pair = {number: value for number, _, value in wire.fields(data)}
     key = pair.get(1, b"").decode()
     return key, _value(kind, pair.get(2, 0 if kind in _INTEGERS else b""), depth)
 
@@ -124,24 +87,24 @@ def _signed(value: int) -> int:
 def _time(data: bytes) -> str | None:
     if not data:
         return None
-    parts = {number: value for number, _, value in _fields(data)}
+    parts = {number: value for number, _, value in wire.fields(data)}
     return times.to_time(_signed(parts.get(1, 0)))
 
 
 def _micro_time(data: bytes) -> str | None:
     if not data:
         return None
-    parts = {number: value for number, _, value in _fields(data)}
+    parts = {number: value for number, _, value in wire.fields(data)}
     return times.to_micro_time(_signed(parts.get(1, 0)) + parts.get(2, 0) / 1e9)
 
 
 def _quantity(data: bytes) -> str:
-    text: str = next((value.decode() for number, _, value in _fields(data) if number == 1), "0")
+    text: str = next((value.decode() for number, _, value in wire.fields(data) if number == 1), "0")
     return text or "0"
 
 
 def _int_or_string(data: bytes) -> int | str:
-    parts = {number: value for number, _, value in _fields(data)}
+    parts = {number: value for number, _, value in wire.fields(data)}
     if parts.get(1, 0) == 1:
         text: str = parts.get(3, b"").decode()
         return text
@@ -149,7 +112,7 @@ def _int_or_string(data: bytes) -> int | str:
 
 
 def _raw_json(data: bytes) -> Any:
-    raw = next((value for number, _, value in _fields(data) if number == 1), b"")
+    raw = next((value for number, _, value in wire.fields(data) if number == 1), b"")
     return codecs.decode_tree(raw) if raw else None
 
 

@@ -28,8 +28,6 @@ NAMED_LISTS = (".ExtraValue", ".Verbs")
 _SHARED = ("Status", "PartialObjectMetadata", "PartialObjectMetadataList")
 _PACKAGES = {"internal": "apiserverinternal", "": "core"}
 
-VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
-
 
 class Field(NamedTuple):
     """One field of a message; "" is the name of a message whose fields are the outer one's in JSON."""

@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from pybernetes.api.protobuf import tables
+from pybernetes.api.protobuf import tables, wire
 from pybernetes.api.types import _protobuf
 
 Write = Callable[[Any], bytes]
@@ -74,7 +74,7 @@ def varint(value: int) -> bytes:
 
 def delimited(number: int, value: bytes) -> bytes:
     """A field that has a length."""
-    return b"%b%b%b" % (varint(number << 3 | tables.BYTES), varint(len(value)), value)
+    return b"%b%b%b" % (varint(number << 3 | wire.BYTES), varint(len(value)), value)
 
 
 @functools.cache
@@ -121,7 +121,7 @@ def _field(field: tables.Field) -> Write:
         return write_map
     if field.repeated:
         return lambda values: b"".join([tag + _sized(wire, value(one)) for one in values])
-    if wire == tables.BYTES:
+    if wire == wire.BYTES:
 
         def write_sized(one: Any) -> bytes:
             data = value(one)
@@ -132,7 +132,7 @@ def _field(field: tables.Field) -> Write:
 
 
 def _sized(wire: int, data: bytes) -> bytes:
-    return varint(len(data)) + data if wire == tables.BYTES else data
+    return varint(len(data)) + data if wire == wire.BYTES else data
 
 
 def _scalar(kind: str) -> tuple[int, Write]:
@@ -143,7 +143,7 @@ def _scalar(kind: str) -> tuple[int, Write]:
     if kind not in _protobuf.MESSAGES:
         raise KeyError(kind)
     # Some messages contain themselves, so what writes them is looked up when it is needed.
-    return tables.BYTES, lambda tree: _message(kind)(tree)
+    return wire.BYTES, lambda tree: _message(kind)(tree)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -190,20 +190,20 @@ def _or_strings(value: Any) -> bytes:
 
 
 _SCALARS: dict[str, tuple[int, Write]] = {
-    "string": (tables.BYTES, lambda value: value.encode()),
-    "bytes": (tables.BYTES, base64.b64decode),
-    "bool": (tables.VARINT, lambda value: b"\x01" if value else b"\x00"),
-    "int32": (tables.VARINT, varint),
-    "int64": (tables.VARINT, varint),
-    "double": (tables.FIXED64, lambda value: struct.pack("<d", value)),
-    tables.TIME: (tables.BYTES, _time),
-    tables.MICRO_TIME: (tables.BYTES, _micro_time),
-    tables.FIELDS: (tables.BYTES, _json),
-    tables.QUANTITY: (tables.BYTES, lambda value: delimited(1, value.encode())),
-    tables.INT_OR_STRING: (tables.BYTES, _int_or_string),
-    tables.RAW_EXTENSION: (tables.BYTES, _json),
-    tables.JSON: (tables.BYTES, _json),
-    tables.OR_ARRAY: (tables.BYTES, _or_array),
-    tables.OR_BOOL: (tables.BYTES, _or_bool),
-    tables.OR_STRINGS: (tables.BYTES, _or_strings),
+    "string": (wire.BYTES, lambda value: value.encode()),
+    "bytes": (wire.BYTES, base64.b64decode),
+    "bool": (wire.VARINT, lambda value: b"\x01" if value else b"\x00"),
+    "int32": (wire.VARINT, varint),
+    "int64": (wire.VARINT, varint),
+    "double": (wire.FIXED64, lambda value: struct.pack("<d", value)),
+    tables.TIME: (wire.BYTES, _time),
+    tables.MICRO_TIME: (wire.BYTES, _micro_time),
+    tables.FIELDS: (wire.BYTES, _json),
+    tables.QUANTITY: (wire.BYTES, lambda value: delimited(1, value.encode())),
+    tables.INT_OR_STRING: (wire.BYTES, _int_or_string),
+    tables.RAW_EXTENSION: (wire.BYTES, _json),
+    tables.JSON: (wire.BYTES, _json),
+    tables.OR_ARRAY: (wire.BYTES, _or_array),
+    tables.OR_BOOL: (wire.BYTES, _or_bool),
+    tables.OR_STRINGS: (wire.BYTES, _or_strings),
 }

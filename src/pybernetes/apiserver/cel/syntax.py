@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from pybernetes.api.protobuf import wire
+
 CONSTANT, IDENT, SELECT, CALL, LIST, STRUCT, COMPREHENSION = 3, 4, 5, 6, 7, 8, 9
 _NULL, _BOOL, _INT, _UINT, _DOUBLE, _STRING, _BYTES = 1, 2, 3, 4, 5, 6, 7
 # Types whose values are all of one size: bool, int, uint, double; timestamp and duration.
@@ -64,19 +66,21 @@ class Checked:
 def read(data: bytes) -> Checked:
     """From `cel.Expression.serialize()`, which wraps the message in an Any."""
     message = data
-    for number, value in _fields(data):
+    for number, _, value in wire.fields(data):
         if number == 2 and isinstance(value, bytes) and data[:1] == b"\n":
             message = value
     root: Node | None = None
     overloads: dict[int, list[str]] = {}
     scalars: set[int] = set()
     kinds: dict[int, str] = {}
-    for number, value in _fields(message):
+    for number, _, value in wire.fields(message):
         if not isinstance(value, bytes):
             continue
         if number == 2:
             at, reference = _entry(value)
-            overloads[at] = [inner.decode() for n, inner in _fields(reference) if n == 3 and isinstance(inner, bytes)]
+            overloads[at] = [
+                inner.decode() for n, _, inner in wire.fields(reference) if n == 3 and isinstance(inner, bytes)
+            ]
         elif number == 3:
             at, kind = _entry(value)
             kinds[at] = _kind(kind)
@@ -89,42 +93,9 @@ def read(data: bytes) -> Checked:
     return Checked(root, overloads, scalars, kinds)
 
 
-def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
-    place = 0
-    while place < len(data):
-        tag, place = _varint(data, place)
-        number, wire = tag >> 3, tag & 7
-        if wire == 0:
-            value, place = _varint(data, place)
-            yield number, value
-        elif wire == 1:
-            yield number, data[place : place + 8]
-            place += 8
-        elif wire == 2:
-            size, place = _varint(data, place)
-            yield number, data[place : place + size]
-            place += size
-        elif wire == 5:
-            yield number, data[place : place + 4]
-            place += 4
-        else:
-            raise ValueError("not a message")
-
-
-def _varint(data: bytes, place: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[place]
-        place += 1
-        value |= (byte & 127) << shift
-        if byte < 128:
-            return value, place
-        shift += 7
-
-
 def _entry(data: bytes) -> tuple[int, bytes]:
     key, held = 0, b""
-    for number, value in _fields(data):
+    for number, _, value in wire.fields(data):
         if number == 1 and isinstance(value, int):
             key = value
         elif number == 2 and isinstance(value, bytes):
@@ -133,7 +104,7 @@ def _entry(data: bytes) -> tuple[int, bytes]:
 
 
 def _kind(data: bytes) -> str:
-    for number, value in _fields(data):
+    for number, _, value in wire.fields(data):
         if number == _PRIMITIVE and isinstance(value, int):
             return {5: "string", 6: "bytes"}.get(value, "")
         if number in _HOLDERS:
@@ -142,7 +113,7 @@ def _kind(data: bytes) -> str:
 
 
 def _is_fixed(data: bytes) -> bool:
-    for number, value in _fields(data):
+    for number, _, value in wire.fields(data):
         if number in (_PRIMITIVE, _WRAPPER):
             return value in _FIXED_PRIMITIVES
         if number == _WELL_KNOWN:
@@ -154,7 +125,7 @@ def _is_fixed(data: bytes) -> bool:
 
 def _node(data: bytes) -> Node:
     node = Node(0)
-    for number, value in _fields(data):
+    for number, _, value in wire.fields(data):
         if number == 2 and isinstance(value, int):
             node.id = value
         elif isinstance(value, bytes) and number in _READERS:
@@ -164,7 +135,7 @@ def _node(data: bytes) -> Node:
 
 
 def _constant(node: Node, data: bytes) -> None:
-    for number, value in _fields(data):
+    for number, _, value in wire.fields(data):
         if number == _STRING and isinstance(value, bytes):
             node.size = len(value.decode())
         elif number == _BYTES and isinstance(value, bytes):
@@ -174,13 +145,13 @@ def _constant(node: Node, data: bytes) -> None:
 
 
 def _ident(node: Node, data: bytes) -> None:
-    for number, value in _fields(data):
+    for number, _, value in wire.fields(data):
         if number == 1 and isinstance(value, bytes):
             node.name = value.decode()
 
 
 def _select(node: Node, data: bytes) -> None:
-    for number, value in _fields(data):
+    for number, _, value in wire.fields(data):
         if number == 1 and isinstance(value, bytes):
             node.target = _node(value)
         elif number == 2 and isinstance(value, bytes):
@@ -190,7 +161,7 @@ def _select(node: Node, data: bytes) -> None:
 
 
 def _call(node: Node, data: bytes) -> None:
-    for number, value in _fields(data):
+    for number, _, value in wire.fields(data):
         if not isinstance(value, bytes):
             continue
         if number == 1:
@@ -202,23 +173,23 @@ def _call(node: Node, data: bytes) -> None:
 
 
 def _list(node: Node, data: bytes) -> None:
-    node.children = [_node(value) for number, value in _fields(data) if number == 1 and isinstance(value, bytes)]
+    node.children = [_node(value) for number, _, value in wire.fields(data) if number == 1 and isinstance(value, bytes)]
 
 
 def _struct(node: Node, data: bytes) -> None:
     node.is_map = True
-    for number, value in _fields(data):
+    for number, _, value in wire.fields(data):
         if number == 1 and value:
             node.is_map = False
         elif number == 2 and isinstance(value, bytes):
-            for inner, part in _fields(value):
+            for inner, _, part in wire.fields(value):
                 if inner in (3, 4) and isinstance(part, bytes):
                     node.children.append(_node(part))
 
 
 def _comprehension(node: Node, data: bytes) -> None:
     parts: dict[int, Node] = {}
-    for number, value in _fields(data):
+    for number, _, value in wire.fields(data):
         if not isinstance(value, bytes):
             continue
         if number == 1:
