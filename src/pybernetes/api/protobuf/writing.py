@@ -106,22 +106,22 @@ def _message(message: str) -> Write:
 
 def _field(field: tables.Field) -> Write:
     """What writes a field with its tag, all of it where it is repeated or a map."""
-    wire, value = _scalar(field.type)
-    tag = varint(field.number << 3 | wire)
+    wire_type, value = _scalar(field.type)
+    tag = varint(field.number << 3 | wire_type)
     if field.map:
-        entry_tag = varint(2 << 3 | wire)
+        entry_tag = varint(2 << 3 | wire_type)
 
         def write_map(values: Mapping[str, Any]) -> bytes:
             entries = []
             for key, one in values.items():
-                entry = delimited(1, key.encode()) + entry_tag + _sized(wire, value(one))
+                entry = delimited(1, key.encode()) + entry_tag + _sized(wire_type, value(one))
                 entries.append(b"%b%b%b" % (tag, varint(len(entry)), entry))
             return b"".join(entries)
 
         return write_map
     if field.repeated:
-        return lambda values: b"".join([tag + _sized(wire, value(one)) for one in values])
-    if wire == wire.BYTES:
+        return lambda values: b"".join([tag + _sized(wire_type, value(one)) for one in values])
+    if wire_type == wire.BYTES:
 
         def write_sized(one: Any) -> bytes:
             data = value(one)
@@ -131,8 +131,8 @@ def _field(field: tables.Field) -> Write:
     return lambda one: tag + value(one)
 
 
-def _sized(wire: int, data: bytes) -> bytes:
-    return varint(len(data)) + data if wire == wire.BYTES else data
+def _sized(wire_type: int, data: bytes) -> bytes:
+    return varint(len(data)) + data if wire_type == wire.BYTES else data
 
 
 def _scalar(kind: str) -> tuple[int, Write]:
