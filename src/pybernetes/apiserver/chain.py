@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from pybernetes.api import errors, selectors
 from pybernetes.apiserver import metrics as metrics_
@@ -22,7 +22,7 @@ def build(
     metrics: metrics_.Metrics,
     authenticator: authenticators.Authenticator,
     authorizer: authorizers.Authorizer,
-    endpoint: results.Handler,
+    endpoint: Callable[[requests.Request], Awaitable[results.Result]],
 ) -> results.Handler:
     """What a request passes before its endpoint, in this order; what it comes to is counted.
 

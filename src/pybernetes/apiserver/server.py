@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -150,9 +150,10 @@ class ApiServer:
 
     # -- routes
 
-    async def _endpoint(self, request: requests.Request) -> results.Result:
-        if request.attributes.is_resource:
-            return await self._route(request)
+    def _endpoint(self, request: requests.Request) -> Awaitable[results.Result]:
+        return self._route(request) if request.attributes.resource else self._answer(request)
+
+    async def _answer(self, request: requests.Request) -> results.Result:
         document = await self._document(request)
         if document is None:
             raise errors.path_not_found()

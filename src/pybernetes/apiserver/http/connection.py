@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import functools
 import ssl
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -62,7 +63,16 @@ class Host(Protocol):
 
     def spawn(self, work: Any) -> asyncio.Task[Any]: ...
 
-    def monotonic(self) -> float: ...
+    @property
+    def monotonic(self) -> Callable[[], float]:
+        """The clock, asked for once and then called for every request."""
+        ...
+
+
+@functools.lru_cache(maxsize=512)
+def _lower(name: bytes) -> str:
+    """A header's name; clients send the same few again and again."""
+    return name.decode("latin-1").lower()
 
 
 class Connection(asyncio.Protocol):
@@ -70,6 +80,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, host: Host) -> None:
         self._host = host
+        self._monotonic = host.monotonic
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpRequestParser(self)
         self._peer = ""
@@ -100,7 +111,7 @@ class Connection(asyncio.Protocol):
         tls: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
         if tls is not None:
             self._certificate_user = x509.user(tls.getpeercert())
-        self.since = self._host.monotonic()
+        self.since = self._monotonic()
         self._host.opened(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -148,7 +159,7 @@ class Connection(asyncio.Protocol):
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        key, text = _lower(name), value.decode("latin-1")
         known = self._headers.get(key)
         if known is not None:
             text = known + (requests.REPEATED if key.startswith("impersonate-") else ", ") + text
@@ -246,7 +257,7 @@ class Connection(asyncio.Protocol):
             state = State.READING if self._partial else State.WAITING
             if state is not self.state:
                 self.state = state
-                self.since = self._host.monotonic()
+                self.since = self._monotonic()
             if not self._backlog:
                 return
             data = self._backlog.pop(0)
@@ -260,9 +271,6 @@ class Connection(asyncio.Protocol):
             self.pause_reading()
 
     def _feed(self, data: bytes) -> None:
-        if self.state is State.WAITING:
-            self.state = State.READING
-            self.since = self._host.monotonic()
         self._head_size += 0 if self._body else len(data)
         try:
             self._parser.feed_data(data)
@@ -274,6 +282,10 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserError as error:
             self._refuse(400, f"400 Bad Request: {error}")
             return
+        if self._partial and self.state is State.WAITING:
+            # Most requests come in one piece, and are never waited for.
+            self.state = State.READING
+            self.since = self._monotonic()
         if self._partial and not self._body and self._head_size > MAX_HEAD:
             self._refuse(431, "431 Request Header Fields Too Large")
         elif self._partial and self._too_large:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from pybernetes.apiserver.http import connection as connections
@@ -101,8 +101,9 @@ class Listener:
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         return self._tasks.spawn(work, name="request")
 
-    def monotonic(self) -> float:
-        return self._clock.monotonic()
+    @property
+    def monotonic(self) -> Callable[[], float]:
+        return self._clock.monotonic
 
     def __len__(self) -> int:
         return len(self._connections)
