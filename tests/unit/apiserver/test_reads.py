@@ -434,6 +434,18 @@ class TestUpkeep:
         query = f"resourceVersion={first.metadata.resourceVersion}&resourceVersionMatch=Exact"
         assert (await server.ask("GET", f"{MAPS}?{query}")).code == 410
 
+    async def test_tokens_grow_old_where_nobody_writes(self, server: fakes.FakeServer) -> None:
+        await make(server, "a", "b", "c")
+        page = (await server.ask("GET", f"{MAPS}?limit=1")).tree()
+        token = page["metadata"]["continue"]
+        assert (await server.ask("GET", f"{MAPS}?limit=1&continue={token}")).code == 200
+        await server.clock.advance(601)
+        refused = await server.ask("GET", f"{MAPS}?limit=1&continue={token}")
+        assert refused.code == 410
+        goes_on = (await server.ask("GET", f"{MAPS}?limit=1&continue={refused.tree()['metadata']['continue']}")).tree()
+        assert [item["metadata"]["name"] for item in goes_on["items"]] == ["b"]
+        assert goes_on["metadata"]["resourceVersion"] != page["metadata"]["resourceVersion"]
+
     async def test_a_store_that_cannot_write(self, server: fakes.FakeServer) -> None:
         await make(server, "a")
         server.store.broken = True

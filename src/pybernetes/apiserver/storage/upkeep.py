@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 
 from pybernetes import store as stores
@@ -15,6 +16,8 @@ from pybernetes.kits import tasks
 BOOKMARK_SECONDS = 60.0
 EXPIRY_SECONDS = 60.0
 SLICE = 100
+# Upstream's key for the revision that its compaction has come to.
+AGE_KEY = "compact_rev_key"
 
 
 class Upkeep:
@@ -50,7 +53,6 @@ class Upkeep:
         before = self._store.revision
         while True:
             await self._clock.sleep(self._interval)
-            now = self._store.revision
             await self.expire_events()
             try:
                 await self._store.compact(before)
@@ -59,7 +61,15 @@ class Upkeep:
                 continue
             for _, _, collection in self._watched:
                 collection.compacted = before
-            before = now
+            if not self._store.shared:
+                await self._age()
+            before = self._store.revision
+
+    async def _age(self) -> None:
+        """Write something, so that reads and tokens of a store that nobody writes to grow old, as over etcd they do."""
+        found = await self._store.get(AGE_KEY)
+        with contextlib.suppress(stores.StoreError):
+            await self._store.put(AGE_KEY, b"{}", expected=found.modified if found is not None else 0)
 
     async def _expire(self) -> None:
         """Without compaction."""
