@@ -289,13 +289,29 @@ def without_nulls(kind: Any, tree: Any) -> Any:
     """The tree without the nulls that its type does not allow; opaque parts are kept as they are."""
     holder, held = element_type(kind)
     if holder is list and isinstance(tree, list):
-        return [without_nulls(held, item) for item in tree]
+        return [without_nulls(held, _zero(held) if item is None else item) for item in tree]
     if holder is dict and isinstance(tree, dict):
-        return {k: without_nulls(held, v) for k, v in tree.items() if v is not None or held is Any}
+        return {k: without_nulls(held, _zero(held) if v is None else v) for k, v in tree.items()}
     if isinstance(holder, type) and issubclass(holder, msgspec.Struct) and isinstance(tree, dict):
         known = field_types(holder)
         return {k: without_nulls(known[k], v) for k, v in tree.items() if v is not None and k in known}
     return tree
+
+
+@functools.lru_cache(maxsize=4096)
+def _zero(annotation: Any) -> Any:
+    """What Go makes of a null among the elements of a list or map of that type: the type's zero value."""
+    if typing.get_origin(annotation) is typing.Annotated:
+        annotation = typing.get_args(annotation)[0]
+    holder, _ = element_type(annotation)
+    if is_struct(holder):
+        return _EMPTY
+    if holder is Quantity:
+        return "0"
+    return holder() if holder in (str, bool, int, float) else None
+
+
+_EMPTY: dict[str, Any] = {}
 
 
 def is_struct(annotation: Any) -> bool:

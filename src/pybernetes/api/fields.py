@@ -123,8 +123,9 @@ def duplicate(path: Path, value: Any) -> FieldError:
     return _error(DUPLICATE, path, value, "")
 
 
-def not_supported(path: Path, value: Any, supported: Sequence[str]) -> FieldError:
-    listed = ", ".join(json.dumps(item) for item in sorted(supported))
+def not_supported(path: Path, value: Any, supported: Sequence[str], *, in_order: bool = False) -> FieldError:
+    """`in_order` is for the few lists that upstream does not sort."""
+    listed = ", ".join(json.dumps(item) for item in (supported if in_order else sorted(supported)))
     return _error(NOT_SUPPORTED, path, value, f"supported values: {listed}" if listed else "")
 
 

@@ -62,7 +62,7 @@ def dns_label(value: str) -> list[str]:
     """RFC 1123 label: `my-name`."""
     if len(value) <= 63 and _label_match(value):
         return []
-    problems = _too_long(value, 63)
+    problems = _too_long(value, 63, "characters")
     if not _label_match(value):
         if _subdomain_match(value):
             problems.append("must not contain dots")
@@ -85,7 +85,7 @@ def dns_subdomain(value: str) -> list[str]:
     """RFC 1123 subdomain: `example.com`; what most objects may be called."""
     if len(value) <= 253 and _subdomain_match(value):
         return []
-    problems = _too_long(value, 253)
+    problems = _too_long(value, 253, "characters")
     if not _subdomain_match(value):
         problems.append(_regex_error(_SUBDOMAIN_WORDS, _SUBDOMAIN, "example.com"))
     return problems
@@ -93,7 +93,7 @@ def dns_subdomain(value: str) -> list[str]:
 
 def dns_subdomain_caseless(value: str) -> list[str]:
     """As `dns_subdomain`, upper case allowed: the prefix of resource claims' keys."""
-    problems = _too_long(value, 253)
+    problems = _too_long(value, 253, "characters")
     if not _subdomain_caseless_match(value):
         words = (
             "an RFC 1123 subdomain must consist of alphanumeric characters, '-' or '.', "
@@ -105,7 +105,7 @@ def dns_subdomain_caseless(value: str) -> list[str]:
 
 def dns_subdomain_with_underscore(value: str) -> list[str]:
     """As `dns_subdomain`, with `_`: search domains in a pod's dnsConfig."""
-    problems = _too_long(value, 253)
+    problems = _too_long(value, 253, "characters")
     if not _subdomain_underscore_match(value):
         words = (
             "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', "
@@ -119,7 +119,7 @@ def dns1035_label(value: str) -> list[str]:
     """RFC 1035 label, which starts with a letter: a Service's name."""
     if len(value) <= 63 and _label_1035_match(value):
         return []
-    problems = _too_long(value, 63)
+    problems = _too_long(value, 63, "characters")
     if not _label_1035_match(value):
         words = (
             "a DNS-1035 label must consist of lower case alphanumeric characters or '-', "
@@ -131,7 +131,7 @@ def dns1035_label(value: str) -> list[str]:
 
 def wildcard_dns_subdomain(value: str) -> list[str]:
     """`*.example.com`: the host of an Ingress rule."""
-    problems = _too_long(value, 253)
+    problems = _too_long(value, 253, "characters")
     if not _wildcard_match(value):
         words = (
             "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, "
@@ -159,7 +159,8 @@ def qualified_name(value: str) -> list[str]:
         if not parts[0]:
             problems.append("prefix part must be non-empty")
         else:
-            problems += [f"prefix part {problem}" for problem in dns_subdomain(parts[0])]
+            problems += [f"prefix part {problem}" for problem in _too_long(parts[0], 253)]
+            problems += [f"prefix part {problem}" for problem in dns_subdomain(parts[0][:253])]
     if not name:
         problems.append("name part must be non-empty")
     else:

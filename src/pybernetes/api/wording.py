@@ -25,11 +25,19 @@ def go_value(tree: Any) -> str:
 
 _EXPECTED = re.compile(r"Expected `(?P<wanted>.+?)`, got `(?P<got>.+?)`(?: - at `(?P<path>.+?)`)?$")
 _GOT = {"str": "string", "int": "number", "float": "number", "array": "array", "object": "object", "bool": "bool"}
+_LIMIT = re.compile(r"Expected `int` [<>]=? -?\d+ - at `(?P<path>.+?)`$")
 _STEP = re.compile(r"\.([^.\[]+)|\[(.+?)\]")
 
 
-def unmarshal(kind: Any, message: str) -> str:
-    """msgspec's message about an object of that type -> Go's; unknown messages are passed on."""
+def unmarshal(kind: Any, message: str, tree: Any = None) -> str:
+    """msgspec's message about an object of that type -> Go's; unknown messages are passed on. `tree` is the object."""
+    if message.startswith("quantities must"):
+        return message.partition(" - at `")[0]
+    limit = _LIMIT.match(message)
+    if limit is not None:
+        holder, path, at = _walk(kind, limit["path"])
+        number = _found(tree, limit["path"])
+        return f"json: cannot unmarshal number {number} into Go struct field {holder}.{path} of type {go_type(at)}"
     if message.startswith("Expected `str` matching regex"):
         path = message.rpartition("`$.")[2].rstrip("`")
         return f'{path}: parsing time: cannot parse as "2006-01-02T15:04:05Z07:00"'
@@ -37,10 +45,25 @@ def unmarshal(kind: Any, message: str) -> str:
     if match is None:
         return message
     got = _GOT.get(match["got"], match["got"])
+    if match["got"] == "float" and match["wanted"].startswith("int"):
+        got = f"number {_found(tree, match['path'] or '$')}"
     holder, path, at = _walk(kind, match["path"] or "$")
     if not path:
         return f"json: cannot unmarshal {got} into Go value of type {go_type(kind)}"
     return f"json: cannot unmarshal {got} into Go struct field {holder}.{path} of type {go_type(at)}"
+
+
+def _found(tree: Any, path: str) -> Any:
+    """The value at a path, as far as the path tells."""
+    for match in _STEP.finditer(path):
+        step: Any = match[1] if match[1] is not None else match[2]
+        if isinstance(tree, list) and step.isdigit():
+            tree = tree[int(step)]
+        elif isinstance(tree, dict) and step in tree:
+            tree = tree[step]
+        else:
+            return ""
+    return tree
 
 
 def _walk(kind: Any, path: str) -> tuple[str, str, Any]:

@@ -51,7 +51,7 @@ LABEL = (
         (names.dns_subdomain, "web\n", [SUBDOMAIN]),
         (names.dns_label, "a.b", ["must not contain dots"]),
         (names.dns_label, "-a", [LABEL]),
-        (names.dns_label, "a" * 64, ["must be no more than 63 bytes"]),
+        (names.dns_label, "a" * 64, ["must be no more than 63 characters"]),
         (names.port_name, "a" * 16, ["must be no more than 15 characters"]),
         (names.port_name, "-1", ["must contain at least one letter (a-z)", "must not begin or end with a hyphen"]),
         (names.path_segment, "..", ["may not be '..'"]),

@@ -107,7 +107,7 @@ def convert(document: Any, expected: Any) -> Any:
     try:
         obj = codecs.from_tree(expected, document)
     except codecs.DecodeError as error:
-        why = wording.unmarshal(expected, str(error))
+        why = wording.unmarshal(expected, str(error), document)
         raise errors.bad_request(f'{name} in version "{short}" cannot be handled as a {name}: {why}') from None
     return obj
 

@@ -66,9 +66,9 @@ def not_negative(value: int | None, path: fields.Path) -> Errors:
     return [fields.invalid(path, value, NOT_NEGATIVE)] if value is not None and value < 0 else []
 
 
-def one_of(value: str, allowed: Sequence[str], path: fields.Path) -> Errors:
+def one_of(value: str, allowed: Sequence[str], path: fields.Path, *, in_order: bool = False) -> Errors:
     """A value out of a closed list."""
-    return [] if value in allowed else [fields.not_supported(path, value, allowed)]
+    return [] if value in allowed else [fields.not_supported(path, value, allowed, in_order=in_order)]
 
 
 def required_one_of(value: str, allowed: Sequence[str], path: fields.Path) -> Errors:

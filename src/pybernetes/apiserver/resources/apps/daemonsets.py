@@ -9,6 +9,8 @@ from pybernetes.api.types import apps_v1
 from pybernetes.apiserver.resources import cells, checks, kind
 from pybernetes.apiserver.resources.apps import workloads
 
+_TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
+
 
 def default(daemon_set: apps_v1.DaemonSet) -> None:
     spec = daemon_set.spec
@@ -24,6 +26,18 @@ def default(daemon_set: apps_v1.DaemonSet) -> None:
             strategy.rollingUpdate.maxSurge = 0
     if spec.revisionHistoryLimit is None:
         spec.revisionHistoryLimit = 10
+
+
+def prepare_create(daemon_set: apps_v1.DaemonSet) -> None:
+    daemon_set.metadata.annotations[_TEMPLATE_GENERATION] = "1"
+
+
+def prepare_update(new: apps_v1.DaemonSet, old: apps_v1.DaemonSet) -> None:
+    """Counts the changes of the template, for readers of old; writers have no say in it."""
+    before = old.metadata.annotations.get(_TEMPLATE_GENERATION, "0")
+    known = int(before) if before.isdecimal() else 0
+    changed = not checks.same(new.spec.template, old.spec.template)
+    new.metadata.annotations[_TEMPLATE_GENERATION] = str(known + 1 if changed else max(known, 1))
 
 
 def validate(daemon_set: apps_v1.DaemonSet) -> checks.Errors:
@@ -91,6 +105,8 @@ def row(daemon_set: apps_v1.DaemonSet, now: float) -> Sequence[kind.Cell]:
 KIND: kind.Kind[apps_v1.DaemonSet] = kind.Kind(
     resource=kind.resource("apps", "v1", "daemonsets"),
     default=default,
+    prepare_create=prepare_create,
+    prepare_update=prepare_update,
     validate=validate,
     validate_update=workloads.same_selector,
     validate_status=validate_status,

@@ -32,11 +32,9 @@ def default(stateful_set: apps_v1.StatefulSet) -> None:
         strategy.type = "RollingUpdate"
         if strategy.rollingUpdate is None:
             strategy.rollingUpdate = apps_v1.RollingUpdateStatefulSetStrategy()
-    if strategy.type == "RollingUpdate" and strategy.rollingUpdate is not None:
-        if strategy.rollingUpdate.partition is None:
-            strategy.rollingUpdate.partition = 0
-        if strategy.rollingUpdate.maxUnavailable is None:
-            strategy.rollingUpdate.maxUnavailable = 1
+    rolling = strategy.rollingUpdate
+    if strategy.type == "RollingUpdate" and rolling is not None and rolling.partition is None:
+        rolling.partition = 0
     if spec.persistentVolumeClaimRetentionPolicy is None:
         spec.persistentVolumeClaimRetentionPolicy = apps_v1.StatefulSetPersistentVolumeClaimRetentionPolicy()
     retention = spec.persistentVolumeClaimRetentionPolicy
@@ -93,6 +91,9 @@ def _template(spec: apps_v1.StatefulSetSpec, path: fields.Path) -> checks.Errors
             core_v1.Volume(name=name, persistentVolumeClaim=core_v1.PersistentVolumeClaimVolumeSource(claimName=name))
             for name in sorted(claimed)
         ]
+        for index, claim in enumerate(spec.volumeClaimTemplates):
+            at = workloads.SPEC["volumeClaimTemplates"][index]["spec"]
+            problems += persistentvolumeclaims.validate_spec(claim.spec, at)
     problems += pod_validation.template(template, path)
     return problems + workloads.runs_for_ever(template, path, "StatefulSet")
 

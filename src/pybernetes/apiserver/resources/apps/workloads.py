@@ -50,7 +50,7 @@ def selector_and_template(
 
 def mismatch(template: core_v1.PodTemplateSpec, path: fields.Path) -> fields.FieldError:
     words = "`selector` does not match template `labels`"
-    return fields.invalid(path["metadata"]["labels"], template.metadata.labels, words)
+    return fields.invalid(path["metadata"]["labels"], template.metadata.labels or None, words)
 
 
 def runs_for_ever(template: core_v1.PodTemplateSpec, path: fields.Path, owner: str) -> checks.Errors:

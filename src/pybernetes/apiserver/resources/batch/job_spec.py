@@ -58,7 +58,7 @@ def validate(spec: batch_v1.JobSpec, path: fields.Path) -> checks.Errors:
     if spec.managedBy is not None:
         problems += _managed_by(spec.managedBy, path["managedBy"])
     if spec.completionMode is not None:
-        problems += checks.one_of(spec.completionMode, ("NonIndexed", "Indexed"), path["completionMode"])
+        problems += checks.one_of(spec.completionMode, ("NonIndexed", "Indexed"), path["completionMode"], in_order=True)
     problems += _indexed(spec, path) if spec.completionMode == "Indexed" else _not_indexed(spec, path)
     if spec.podFailurePolicy is not None:
         problems += _failure_policy(spec, spec.podFailurePolicy, path["podFailurePolicy"]["rules"])

@@ -42,6 +42,9 @@ def validate(limit_range: core_v1.LimitRange) -> checks.Errors:
             for part in ("default", "defaultRequest"):
                 if getattr(item, part):
                     problems.append(fields.forbidden(path[part], "may not be specified when `type` is 'Pod'"))
+        if item.type == "PersistentVolumeClaim" and "storage" not in item.min and "storage" not in item.max:
+            words = "either minimum or maximum storage value is required, but neither was provided"
+            problems.append(fields.required(path["limits"], words))
         problems += _order(item, path)
     return problems
 

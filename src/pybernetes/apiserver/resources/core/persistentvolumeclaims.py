@@ -11,6 +11,7 @@ from pybernetes.apiserver.resources.core import persistentvolumes, pod_updates, 
 
 _SPEC = fields.Path("spec")
 _CLASS = persistentvolumes.CLASS_ANNOTATION
+_SOURCES = (("", "PersistentVolumeClaim"), ("snapshot.storage.k8s.io", "VolumeSnapshot"))
 _RESIZING = (
     "ControllerResizeInProgress",
     "ControllerResizeInfeasible",
@@ -22,7 +23,22 @@ _RESIZING = (
 
 def default(claim: core_v1.PersistentVolumeClaim) -> None:
     claim.status.phase = claim.status.phase or "Pending"
-    claim.spec.volumeMode = claim.spec.volumeMode or "Filesystem"
+    if claim.spec.volumeMode is None:
+        claim.spec.volumeMode = "Filesystem"
+    _default_sources(claim.spec)
+
+
+def _default_sources(spec: core_v1.PersistentVolumeClaimSpec) -> None:
+    """dataSource is the older name of dataSourceRef, for some kinds only: each is filled in from the other."""
+    source = spec.dataSource
+    if source is not None and (source.apiGroup or "", source.kind) not in _SOURCES:
+        spec.dataSource = source = None
+    if source is not None and spec.dataSourceRef is None:
+        spec.dataSourceRef = core_v1.TypedObjectReference(apiGroup=source.apiGroup, kind=source.kind, name=source.name)
+    elif source is None and spec.dataSourceRef is not None and not spec.dataSourceRef.namespace:
+        ref = spec.dataSourceRef
+        if (ref.apiGroup or "", ref.kind) in _SOURCES:
+            spec.dataSource = core_v1.TypedLocalObjectReference(apiGroup=ref.apiGroup, kind=ref.kind, name=ref.name)
 
 
 def prepare_create(claim: core_v1.PersistentVolumeClaim) -> None:
@@ -30,33 +46,37 @@ def prepare_create(claim: core_v1.PersistentVolumeClaim) -> None:
 
 
 def validate(claim: core_v1.PersistentVolumeClaim) -> checks.Errors:
-    spec = claim.spec
-    problems = persistentvolumes.access_modes(spec.accessModes, _SPEC["accessModes"])
-    problems += checks.selector(spec.selector, _SPEC["selector"])
-    path = _SPEC["resources"].key("storage")
+    return validate_spec(claim.spec, _SPEC)
+
+
+def validate_spec(spec: core_v1.PersistentVolumeClaimSpec, path: fields.Path) -> checks.Errors:
+    """Of a claim, or of the template for one."""
+    problems = persistentvolumes.access_modes(spec.accessModes, path["accessModes"])
+    problems += checks.selector(spec.selector, path["selector"])
+    at = path["resources"].key("storage")
     storage = spec.resources.requests.get("storage")
     if storage is None:
-        problems.append(fields.required(path))
+        problems.append(fields.required(at))
     elif storage.value() <= 0:
-        problems.append(fields.invalid(path, storage, "must be greater than zero"))
+        problems.append(fields.invalid(at, storage, "must be greater than zero"))
     else:
-        problems += resource_validation.amount("storage", storage, path)
+        problems += resource_validation.amount("storage", storage, at)
     for name in ("storageClassName", "volumeAttributesClassName"):
         if getattr(spec, name):
-            problems += checks.named(getattr(spec, name), names.dns_subdomain, _SPEC[name])
+            problems += checks.named(getattr(spec, name), names.dns_subdomain, path[name])
     if spec.volumeMode is not None:
-        problems += checks.one_of(spec.volumeMode, persistentvolumes.VOLUME_MODES, _SPEC["volumeMode"])
+        problems += checks.one_of(spec.volumeMode, persistentvolumes.VOLUME_MODES, path["volumeMode"])
     for name in ("dataSource", "dataSourceRef"):
         source = getattr(spec, name)
         if source is None:
             continue
         if not source.name:
-            problems.append(fields.required(_SPEC[name]["name"]))
+            problems.append(fields.required(path[name]["name"]))
         if not source.kind:
-            problems.append(fields.required(_SPEC[name]["kind"]))
+            problems.append(fields.required(path[name]["kind"]))
         if not source.apiGroup and source.kind and source.kind != "PersistentVolumeClaim":
             words = "must be 'PersistentVolumeClaim' when referencing the default apiGroup"
-            problems.append(fields.invalid(_SPEC[name], source.kind, words))
+            problems.append(fields.invalid(path[name], source.kind, words))
     return problems
 
 

@@ -11,6 +11,13 @@ from pybernetes.apiserver.resources import cells, checks, kind
 from pybernetes.apiserver.resources.core import resource_validation, scheduling_validation, volume_validation
 
 _SPEC = fields.Path("spec")
+_MAX_DRIVER = 63
+_CSI_SECRETS = (
+    "controllerPublishSecretRef",
+    "controllerExpandSecretRef",
+    "nodePublishSecretRef",
+    "nodeExpandSecretRef",
+)
 ACCESS_MODES = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
 VOLUME_MODES = ("Block", "Filesystem")
 CLASS_ANNOTATION = "volume.beta.kubernetes.io/storage-class"
@@ -35,7 +42,8 @@ def default(volume: core_v1.PersistentVolume) -> None:
     volume.status.phase = volume.status.phase or "Pending"
     spec = volume.spec
     spec.persistentVolumeReclaimPolicy = spec.persistentVolumeReclaimPolicy or "Retain"
-    spec.volumeMode = spec.volumeMode or "Filesystem"
+    if spec.volumeMode is None:
+        spec.volumeMode = "Filesystem"
     if spec.hostPath is not None and spec.hostPath.type is None:
         spec.hostPath.type = ""
 
@@ -115,9 +123,28 @@ def _sources(spec: core_v1.PersistentVolumeSpec) -> checks.Errors:
             if not getattr(spec.nfs, name):
                 problems.append(fields.required(_SPEC["nfs"][name]))
     if spec.csi is not None:
-        for name in ("driver", "volumeHandle"):
-            if not getattr(spec.csi, name):
-                problems.append(fields.required(_SPEC["csi"][name]))
+        problems += _csi(spec.csi, _SPEC["csi"])
+    return problems
+
+
+def _csi(source: core_v1.CSIPersistentVolumeSource, path: fields.Path) -> checks.Errors:
+    problems: checks.Errors = []
+    if not source.driver:
+        problems.append(fields.required(path["driver"]))
+    else:
+        if len(source.driver) > _MAX_DRIVER:
+            problems.append(fields.too_long(path["driver"], _MAX_DRIVER))
+        problems += [
+            fields.invalid(path["driver"], source.driver, text) for text in names.dns_subdomain(source.driver.lower())
+        ]
+    if not source.volumeHandle:
+        problems.append(fields.required(path["volumeHandle"]))
+    for name in _CSI_SECRETS:
+        secret = getattr(source, name)
+        if secret is not None:
+            problems += [
+                fields.required(path[name][part]) for part in ("name", "namespace") if not getattr(secret, part)
+            ]
     return problems
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
@@ -13,6 +14,13 @@ AnyContainer: TypeAlias = core_v1.Container | core_v1.EphemeralContainer
 _VOLUME_SOURCES = tuple(name for name in core_v1.Volume.__struct_fields__ if name != "name")
 _MODE = 0o644
 _HOUR = 3600
+# What an image may be called: [host[:port]/]path[:tag][@digest].
+_PATH = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
+_HOST = rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?"
+_DIGEST = r"[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}"
+_REFERENCE = re.compile(rf"(?:{_HOST}/)?{_PATH}(?:/{_PATH})*(?::[\w][\w.-]{{0,127}})?(?:@{_DIGEST})?", re.ASCII)
+_LONGEST_REFERENCE = 512
 
 
 def default(spec: core_v1.PodSpec) -> None:
@@ -23,6 +31,8 @@ def default(spec: core_v1.PodSpec) -> None:
         spec.securityContext = core_v1.PodSecurityContext()
     if spec.terminationGracePeriodSeconds is None:
         spec.terminationGracePeriodSeconds = 30
+    elif spec.terminationGracePeriodSeconds < 0:
+        spec.terminationGracePeriodSeconds = 1
     spec.schedulerName = spec.schedulerName or "default-scheduler"
     # Both names of the account are served; the old one follows the new.
     spec.serviceAccountName = spec.serviceAccountName or spec.serviceAccount
@@ -52,9 +62,14 @@ def image_tag(image: str) -> str:
     return "" if at else "latest"
 
 
+def _is_reference(image: str) -> bool:
+    return len(image) <= _LONGEST_REFERENCE and _REFERENCE.fullmatch(image) is not None
+
+
 def default_container(container: AnyContainer) -> None:
     if not container.imagePullPolicy:
-        container.imagePullPolicy = "Always" if image_tag(container.image) == "latest" else "IfNotPresent"
+        is_latest = image_tag(container.image) == "latest" and _is_reference(container.image)
+        container.imagePullPolicy = "Always" if is_latest else "IfNotPresent"
     container.terminationMessagePath = container.terminationMessagePath or "/dev/termination-log"
     container.terminationMessagePolicy = container.terminationMessagePolicy or "File"
     for port in container.ports:

@@ -18,10 +18,6 @@ def spec_warnings(spec: core_v1.PodSpec, path: str) -> list[str]:
     for index, secret in enumerate(spec.imagePullSecrets):
         if not secret.name:
             texts.append(f'{path}.imagePullSecrets[{index}].name: invalid empty name ""')
-    grace = spec.terminationGracePeriodSeconds
-    if grace is not None and grace < 0:
-        words = "must be >= 0; negative values are invalid and will be treated as 1"
-        texts.append(f"{path}.terminationGracePeriodSeconds: {words}")
     for label in ("beta.kubernetes.io/arch", "beta.kubernetes.io/os"):
         if label in spec.nodeSelector:
             stable = label.replace("beta.", "")

@@ -225,7 +225,7 @@ def _traffic(spec: core_v1.ServiceSpec) -> checks.Errors:
         problems.append(fields.required(_SPEC["internalTrafficPolicy"]))
     if spec.trafficDistribution is not None:
         allowed = ("PreferClose", "PreferSameZone", "PreferSameNode")
-        problems += checks.one_of(spec.trafficDistribution, allowed, _SPEC["trafficDistribution"])
+        problems += checks.one_of(spec.trafficDistribution, allowed, _SPEC["trafficDistribution"], in_order=True)
     return problems
 
 

@@ -139,6 +139,16 @@ def _external(service: core_v1.Service) -> str:
     return ",".join(addresses) or "<none>"
 
 
+def warnings(service: core_v1.Service) -> Sequence[str]:
+    spec = service.spec
+    texts = []
+    if spec.externalIPs:
+        texts.append("spec.externalIPs is deprecated and may no longer be implemented in some clusters")
+    if spec.trafficDistribution == "PreferClose":
+        texts.append('spec.trafficDistribution: "PreferClose" is deprecated; use "PreferSameZone"')
+    return texts
+
+
 def selectable(service: core_v1.Service) -> Mapping[str, str]:
     return {"spec.clusterIP": service.spec.clusterIP, "spec.type": service.spec.type}
 
@@ -151,6 +161,7 @@ KIND: kind.Kind[core_v1.Service] = kind.Kind(
     validate=service_validation.validate,
     validate_update=service_validation.validate_update,
     validate_status=service_validation.validate_status,
+    warnings=warnings,
     check_name=names.dns_label,
     has_status=True,
     columns=(

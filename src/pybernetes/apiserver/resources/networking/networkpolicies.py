@@ -35,7 +35,7 @@ def validate(policy: networking_v1.NetworkPolicy) -> checks.Errors:
     if len(spec.policyTypes) > 2:
         return [*problems, fields.invalid(path, spec.policyTypes, "may not specify more than two policyTypes")]
     for index, policy_type in enumerate(spec.policyTypes):
-        problems += checks.one_of(policy_type, ("Egress", "Ingress"), path[index])
+        problems += checks.one_of(policy_type, ("Ingress", "Egress"), path[index], in_order=True)
     return problems
 
 
@@ -56,7 +56,7 @@ def _rule(
 def _port(port: networking_v1.NetworkPolicyPort, path: fields.Path) -> checks.Errors:
     problems: checks.Errors = []
     if port.protocol is not None:
-        problems += checks.one_of(port.protocol, ("SCTP", "TCP", "UDP"), path["protocol"])
+        problems += checks.one_of(port.protocol, ("TCP", "UDP", "SCTP"), path["protocol"], in_order=True)
     if port.port is not None:
         problems += checks.port_or_name(port.port, path["port"])
     if port.endPort is None:

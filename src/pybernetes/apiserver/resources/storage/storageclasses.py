@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pybernetes.api import fields, names
-from pybernetes.api.types import storage_v1
+from pybernetes.api.types import core_v1, storage_v1
 from pybernetes.apiserver.resources import cells, checks, kind
 
 _DEFAULT = ("storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class")
@@ -15,7 +15,8 @@ _MAX_SIZE = 256 * 1024
 
 def default(storage: storage_v1.StorageClass) -> None:
     storage.reclaimPolicy = storage.reclaimPolicy or "Delete"
-    storage.volumeBindingMode = storage.volumeBindingMode or "Immediate"
+    if storage.volumeBindingMode is None:
+        storage.volumeBindingMode = "Immediate"
 
 
 def is_default(storage: storage_v1.StorageClass) -> bool:
@@ -35,7 +36,35 @@ def validate(storage: storage_v1.StorageClass) -> checks.Errors:
         problems += checks.one_of(storage.reclaimPolicy, ("Delete", "Retain"), at)
     modes = ("Immediate", "WaitForFirstConsumer")
     at = fields.Path("volumeBindingMode")
-    return problems + checks.required_one_of(storage.volumeBindingMode or "", modes, at)
+    if storage.volumeBindingMode is None:
+        problems.append(fields.required(at))
+    else:
+        problems += checks.one_of(storage.volumeBindingMode, modes, at)
+    return problems + _topologies(storage.allowedTopologies, fields.Path("allowedTopologies"))
+
+
+def _topologies(terms: Sequence[core_v1.TopologySelectorTerm], path: fields.Path) -> checks.Errors:
+    """Every term says something, and nothing that another has said."""
+    problems: checks.Errors = []
+    seen: list[dict[str, frozenset[str]]] = []
+    for index, term in enumerate(terms):
+        at = path[index]["matchLabelExpressions"]
+        said: dict[str, frozenset[str]] = {}
+        for place, expression in enumerate(term.matchLabelExpressions):
+            here = at[place]
+            if not expression.values:
+                problems.append(fields.required(here["values"]))
+            for number, value in enumerate(expression.values):
+                if value in expression.values[:number]:
+                    problems.append(fields.duplicate(here["values"][number], value))
+            problems += checks.named(expression.key, names.qualified_name, here["key"])
+            if expression.key in said:
+                problems.append(fields.duplicate(here["key"], expression.key))
+            said[expression.key] = frozenset(expression.values)
+        if not said or said in seen:
+            problems.append(fields.duplicate(at, ""))
+        seen.append(said)
+    return problems
 
 
 def parameters(values: dict[str, str]) -> checks.Errors:

@@ -70,7 +70,7 @@ def test_defaults_and_generated_selector() -> None:
         (
             {"selector": {"matchLabels": {"a": "b"}}, "manualSelector": True},
             [
-                "spec.template.metadata.labels: Invalid value: {}: `selector` does not match template `labels`",
+                "spec.template.metadata.labels: Invalid value: null: `selector` does not match template `labels`",
             ],
         ),
         (

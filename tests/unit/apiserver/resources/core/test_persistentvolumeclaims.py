@@ -78,3 +78,13 @@ def test_the_secret_for_expansion_may_be_added_to_a_volume_and_nothing_else() ->
     assert persistentvolumes.validate_update(volume(controllerExpandSecretRef=secret), volume()) == []
     (problem,) = persistentvolumes.validate_update(volume(volumeHandle="other"), volume())
     assert str(problem).startswith("spec.persistentvolumesource: Forbidden: spec.persistentvolumesource is immutable")
+
+
+def test_each_source_is_filled_in_from_the_other() -> None:
+    old = claim(dataSource={"kind": "PersistentVolumeClaim", "name": "p"})
+    assert old.spec.dataSourceRef is not None
+    assert (old.spec.dataSourceRef.kind, old.spec.dataSourceRef.name) == ("PersistentVolumeClaim", "p")
+    new = claim(dataSourceRef={"kind": "PersistentVolumeClaim", "name": "p"})
+    assert new.spec.dataSource is not None
+    other = claim(dataSource={"apiGroup": "x.io", "kind": "Any", "name": "p"})
+    assert (other.spec.dataSource, other.spec.dataSourceRef) == (None, None)
