@@ -53,7 +53,7 @@ def _strategy(strategy: apps_v1.DaemonSetUpdateStrategy, path: fields.Path) -> c
     if strategy.type == "OnDelete":
         return []
     if strategy.type != "RollingUpdate":
-        return [fields.not_supported(path, strategy, ("RollingUpdate", "OnDelete"))]
+        return [fields.not_supported(path, strategy, ("RollingUpdate", "OnDelete"), in_order=True)]
     if rolling is None:
         return [fields.required(path["rollingUpdate"])]
     problems: checks.Errors = []

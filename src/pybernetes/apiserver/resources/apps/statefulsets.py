@@ -57,7 +57,7 @@ def validate(stateful_set: apps_v1.StatefulSet) -> checks.Errors:
     if retention is not None:
         for name in ("whenDeleted", "whenScaled"):
             at = path["persistentVolumeClaimRetentionPolicy"][name]
-            problems += checks.one_of(getattr(retention, name), ("Retain", "Delete"), at)
+            problems += checks.one_of(getattr(retention, name), ("Retain", "Delete"), at, in_order=True)
     problems += checks.not_negative(spec.replicas, path["replicas"])
     problems += checks.not_negative(spec.minReadySeconds, path["minReadySeconds"])
     if spec.ordinals is not None:
@@ -87,10 +87,11 @@ def _template(spec: apps_v1.StatefulSetSpec, path: fields.Path) -> checks.Errors
         # The controller gives every pod a volume per claim template, which containers may mount.
         template = codecs.copy(template)
         claimed = {claim.metadata.name for claim in spec.volumeClaimTemplates}
-        template.spec.volumes = [volume for volume in template.spec.volumes if volume.name not in claimed] + [
+        volumes = [
             core_v1.Volume(name=name, persistentVolumeClaim=core_v1.PersistentVolumeClaimVolumeSource(claimName=name))
             for name in sorted(claimed)
         ]
+        template.spec.volumes = volumes + [volume for volume in template.spec.volumes if volume.name not in claimed]
         for index, claim in enumerate(spec.volumeClaimTemplates):
             at = workloads.SPEC["volumeClaimTemplates"][index]["spec"]
             problems += persistentvolumeclaims.validate_spec(claim.spec, at)

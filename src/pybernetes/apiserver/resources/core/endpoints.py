@@ -80,6 +80,7 @@ KIND: kind.Kind[core_v1.Endpoints] = kind.Kind(
     resource=kind.resource("", "v1", "endpoints"),
     default=default,
     validate=validate,
+    warnings=lambda _: ("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",),
     columns=(kind.NAME, kind.Column("Endpoints"), kind.AGE),
     row=row,
 )

@@ -22,7 +22,7 @@ def default(node: core_v1.Node) -> None:
 
 
 def validate(node: core_v1.Node) -> checks.Errors:
-    problems = scheduling_validation.taints(node.spec.taints, _SPEC["taints"])
+    problems = scheduling_validation.taints(node.spec.taints, fields.Path("metadata")["taints"])
     families: list[bool] = []
     for index, cidr in enumerate(node.spec.podCIDRs):
         try:

@@ -12,6 +12,7 @@ from pybernetes.apiserver.resources.core import resource_validation, scheduling_
 
 _SPEC = fields.Path("spec")
 _MAX_DRIVER = 63
+_SECRET_PARTS = (("name", names.dns_subdomain), ("namespace", names.dns_label))
 _CSI_SECRETS = (
     "controllerPublishSecretRef",
     "controllerExpandSecretRef",
@@ -141,10 +142,9 @@ def _csi(source: core_v1.CSIPersistentVolumeSource, path: fields.Path) -> checks
         problems.append(fields.required(path["volumeHandle"]))
     for name in _CSI_SECRETS:
         secret = getattr(source, name)
-        if secret is not None:
-            problems += [
-                fields.required(path[name][part]) for part in ("name", "namespace") if not getattr(secret, part)
-            ]
+        for part, check in _SECRET_PARTS if secret is not None else ():
+            value, at = getattr(secret, part), path[name][part]
+            problems += checks.named(value, check, at) if value else [fields.required(at)]
     return problems
 
 

@@ -46,7 +46,7 @@ def role_reference(reference: rbac_v1.RoleRef, allowed: tuple[str, ...]) -> chec
     if reference.apiGroup != GROUP:
         problems.append(fields.not_supported(path["apiGroup"], reference.apiGroup, (GROUP,)))
     if reference.kind not in allowed:
-        problems.append(fields.not_supported(path["kind"], reference.kind, allowed))
+        problems.append(fields.not_supported(path["kind"], reference.kind, allowed, in_order=True))
     if not reference.name:
         problems.append(fields.required(path["name"]))
     return problems + checks.named(reference.name, names.path_segment, path["name"])
@@ -69,7 +69,9 @@ def subjects(listed: Sequence[rbac_v1.Subject], *, namespaced: bool) -> checks.E
             if subject.apiGroup != GROUP:
                 problems.append(fields.not_supported(path["apiGroup"], subject.apiGroup, (GROUP,)))
         else:
-            problems.append(fields.not_supported(path["kind"], subject.kind, ("Group", "ServiceAccount", "User")))
+            problems.append(
+                fields.not_supported(path["kind"], subject.kind, ("ServiceAccount", "User", "Group"), in_order=True)
+            )
     return problems
 
 
