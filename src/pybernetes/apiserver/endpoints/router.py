@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Awaitable, Callable, Mapping
 
 from pybernetes.api import errors
@@ -25,10 +26,12 @@ from pybernetes.apiserver.endpoints import (
     update,
     watch,
 )
-from pybernetes.apiserver.endpoints import scope as scopes
+from pybernetes.apiserver.endpoints import scope as scopes_
 
-Endpoint = Callable[[scopes.Scope, requests.Request], Awaitable[results.Result]]
-Custom = Callable[[requests.Request], Awaitable[scopes.Scope | None]]
+Endpoint = Callable[[scopes_.Scope, requests.Request], Awaitable[results.Result]]
+# What of a request decides which endpoint answers it: names and namespaces only by whether there are any.
+Shape = tuple[str, str, str, str, str, bool, bool]
+Custom = Callable[[requests.Request], Awaitable[scopes_.Scope | None]]
 
 VERBS: dict[str, Endpoint] = {
     "create": create.create,
@@ -53,7 +56,7 @@ class Router:
 
     def __init__(
         self,
-        scopes: Mapping[tuple[str, str, str], scopes.Scope],
+        scopes: Mapping[tuple[str, str, str], scopes_.Scope],
         *,
         connections: connect.Connect,
         evictions: eviction.Evictions,
@@ -65,6 +68,7 @@ class Router:
     ) -> None:
         self._scopes = scopes
         self._custom = custom
+        self._known: dict[Shape, tuple[Endpoint, scopes_.Scope]] = {}
         self._shared = shared
         self._reviews = asked.handlers()
         self._components: dict[str, Endpoint] = {"get": parts.get, "list": parts.list_}
@@ -79,7 +83,16 @@ class Router:
             ("serviceaccounts", "token"): {"create": tokens.create},
         }
 
-    async def __call__(self, request: requests.Request) -> results.Result:
+    def __call__(self, request: requests.Request) -> Awaitable[results.Result]:
+        at = request.attributes
+        shape = (at.group, at.version, at.resource, at.subresource, at.verb, at.namespace != "", at.name != "")
+        known = self._known.get(shape)
+        if known is None or at.rest:
+            return self._find(request, shape)
+        endpoint, scope = known
+        return endpoint(scope, request)
+
+    async def _find(self, request: requests.Request, shape: Shape) -> results.Result:
         at = request.attributes
         scope = self._scopes.get((at.group, at.version, at.resource)) or await self._custom(request)
         if scope is None or at.rest:
@@ -98,14 +111,17 @@ class Router:
         if endpoint is None or misplaced:
             raise errors.method_not_allowed()
         if self._shared:
-            return await current.call(endpoint, scope, request)
+            endpoint = functools.partial(current.call, endpoint)
+        if request.attributes is at and (at.group, at.version, at.resource) in self._scopes:
+            # Custom resources come and go; the others are asked for in few ways.
+            self._known[shape] = (endpoint, scope)
         return await endpoint(scope, request)
 
-    def _is_open(self, scope: scopes.Scope) -> bool:
+    def _is_open(self, scope: scopes_.Scope) -> bool:
         """Reviews in all namespaces; those of one namespace check it themselves."""
         return scope.kind.resource.name in self._reviews
 
-    def _endpoints(self, scope: scopes.Scope, subresource: str) -> Mapping[str, Endpoint]:
+    def _endpoints(self, scope: scopes_.Scope, subresource: str) -> Mapping[str, Endpoint]:
         resource = scope.kind.resource
         if not subresource and resource.carrier is not None:
             # What discovery tells of a resource that is going is less than what it can still be asked.
@@ -127,6 +143,6 @@ class Router:
             return SCALE
         raise errors.path_not_found()
 
-    async def _bind(self, scope: scopes.Scope, request: requests.Request) -> results.Result:
+    async def _bind(self, scope: scopes_.Scope, request: requests.Request) -> results.Result:
         """`bindings` is the old way to `pods/binding`."""
         return await binding.bind(self._scopes["", "v1", "pods"], request)

@@ -77,6 +77,11 @@ class Responder:
             if accept is not None and negotiate.negotiates(request.path):
                 form = negotiate.form(accept, request.path)
             result = await self._handler(request)
+            if form is negotiate.PLAIN and type(result) is results.Stored and _is_small(request, result):
+                # What most requests come to.
+                data = result.item.data
+                connection.write(b"%b%d\r\n\r\n%b" % (OK_JSON, len(data), data))
+                return
             await self._write(connection, request, result, form)
         except errors.StatusError as error:
             self._write_error(connection, request, error, form)
@@ -98,12 +103,6 @@ class Responder:
     async def _write(
         self, connection: Connection, request: requests.Request, result: results.Result, form: negotiate.Form
     ) -> None:
-        plain = form is negotiate.PLAIN and not request.warnings and request.method != "HEAD"
-        if plain and isinstance(result, results.Stored) and result.code == 200:
-            data = result.item.data
-            if len(data) <= compression.THRESHOLD:
-                connection.write(b"%b%d\r\n\r\n%b" % (OK_JSON, len(data), data))
-                return
         include = request.query.get("includeObject", "") if request.raw_query else ""
         if isinstance(result, (results.Stored, results.Made)):
             if form.shown == negotiate.TABLE and _has_no_table(result):
@@ -309,6 +308,12 @@ class _HttpWatch:
     def end(self) -> None:
         if not self.ended.done():
             self.ended.set_result(None)
+
+
+def _is_small(request: requests.Request, result: results.Stored) -> bool:
+    """An object as it is stored, with nothing to be said about it, and too small to be compressed."""
+    plain = result.code == 200 and not request.warnings and request.method != "HEAD"
+    return plain and len(result.item.data) <= compression.THRESHOLD
 
 
 def _has_no_table(result: results.Stored | results.Made) -> bool:
