@@ -32,8 +32,10 @@ class Metrics:
 
     def count(self, request: requests.Request, code: int) -> None:
         at = request.attributes
-        named = (at.group, at.version, at.resource, at.subresource)
-        self._requests[at.verb, *(named if named in self._served else UNKNOWN), code] += 1
+        key = (at.verb, at.group, at.version, at.resource, at.subresource, code)
+        if key not in self._requests and key[1:5] not in self._served:
+            key = (at.verb, *UNKNOWN, code)
+        self._requests[key] += 1
 
     def document(self) -> results.Document:
         lines = [

@@ -13,7 +13,7 @@ MODES = ("AlwaysAllow", "AlwaysDeny", "Node", "RBAC")
 
 class AlwaysAllow:
     def decide(self, user: requests.User, attributes: requests.Attributes) -> authorizer.Decision:
-        return authorizer.Decision(True)
+        return authorizer.ALLOWED
 
 
 class AlwaysDeny:

@@ -22,5 +22,5 @@ class Nodes:
         if not user.name.startswith("system:node:") or "system:nodes" not in user.groups:
             return authorizer.NO_OPINION
         if any(rules.allows(rule, attributes) for rule in self._rules):
-            return authorizer.Decision(True)
+            return authorizer.ALLOWED
         return authorizer.NO_OPINION
