@@ -46,6 +46,8 @@ class LoopbackTransport:
             return b"".join([part async for part in result.chunks]).decode(errors="replace")
         if isinstance(result, results.Listed):
             return None
+        if isinstance(result, results.Forwarded):
+            result.close()
         raise errors.bad_request("this cannot be asked for in process")
 
     async def list(self, call: clients.Call) -> clients.Listing:

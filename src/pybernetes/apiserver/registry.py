@@ -14,8 +14,6 @@ from pybernetes.apiserver.resources import kind as kinds
 from pybernetes.apiserver.storage import collection as collections
 from pybernetes.apiserver.storage import converted, keys, selection
 
-# Subresources that docs/compatibility.md names as not there yet.
-UNSERVED_SUBRESOURCES = ("proxy",)
 # Asked and answered, never stored; `endpoints/reviews.py` serves them.
 REVIEW_GROUPS = ("authentication.k8s.io", "authorization.k8s.io")
 
@@ -135,7 +133,6 @@ class Registry:
             resource
             for resource in scheme.resources()
             if (resource.group, resource.version, resource.name.partition("/")[0]) in self.kinds
-            and resource.name.partition("/")[2] not in UNSERVED_SUBRESOURCES
         ]
         return (*built_in, *(resource for key in self._custom for resource in subresources(self.kinds[key])))
 

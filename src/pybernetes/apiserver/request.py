@@ -44,7 +44,10 @@ class Attributes(NamedTuple):
 
 
 class Request(msgspec.Struct, kw_only=True, dict=False):
-    """One request. `headers` has lower-case names; `body` is bytes, or an object where it came over loopback."""
+    """One request. `headers` has lower-case names.
+
+    `body` is bytes, an object where it came over loopback, or `http/upload.py`'s where it passes through.
+    """
 
     method: str
     path: str
@@ -89,6 +92,17 @@ def parse_query(text: str) -> dict[str, str]:
     for name, value in parse_qsl(text, keep_blank_values=True):
         query.setdefault(name, value)
     return query
+
+
+# Resources whose subresource `proxy` takes what is asked for to another server.
+PROXIED = ("nodes", "pods", "services")
+
+
+def passes_through(method: str, path: str) -> bool:
+    """Whether the body is another server's: it is not read here, and may be of any length."""
+    attributes = parse(method, path, False)
+    proxied = attributes.subresource == "proxy" and attributes.resource in PROXIED
+    return proxied and not attributes.group and attributes.version == "v1" and attributes.verb != "proxy"
 
 
 _VERBS = {"POST": "create", "GET": "get", "HEAD": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}

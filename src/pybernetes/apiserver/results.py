@@ -81,7 +81,22 @@ class Tunnel(msgspec.Struct):
     open: Callable[[], Any]
 
 
-Result = Stored | Made | Listed | Watched | Document | Streamed | Tunnel
+class Forwarded(msgspec.Struct):
+    """Another server's answer, passed on as it comes; `close` is called whatever becomes of it.
+
+    `length` is that of the body in bytes, None where it is not known, or where there is none. The chunks raise
+    ConnectionError where they end too early.
+    """
+
+    code: int
+    headers: Sequence[tuple[str, str]]
+    chunks: AsyncIterator[bytes]
+    close: Callable[[], None]
+    length: int | None = None
+    bodiless: bool = False
+
+
+Result = Stored | Made | Listed | Watched | Document | Streamed | Forwarded | Tunnel
 
 
 class Handler(Protocol):

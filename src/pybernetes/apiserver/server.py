@@ -26,6 +26,7 @@ from pybernetes.apiserver.endpoints import (
     connect,
     eviction,
     kubelets,
+    proxy,
     reviews,
     router,
     token,
@@ -33,6 +34,7 @@ from pybernetes.apiserver.endpoints import (
 from pybernetes.apiserver.endpoints import scope as scopes
 from pybernetes.apiserver.extensions import discovery, openapi
 from pybernetes.apiserver.extensions.custom import definitions, serving
+from pybernetes.apiserver.forwarding import backend
 from pybernetes.apiserver.http import listener, responder
 from pybernetes.apiserver.resources import kind as kinds_
 from pybernetes.apiserver.resources import table as resource_table
@@ -100,6 +102,7 @@ class ApiServer:
         self._metrics = metrics.Metrics(self._gauges, self.registry.resources())
         self._discovery = discovery.Discovery(self.registry, address=f"{settings.advertise[0]}:{settings.advertise[1]}")
         self._openapi = openapi.OpenApi(self.registry, clock)
+        self._backend = backend.Backend(settings.kubelet_tls, clock)
         self._route = self._router(roles)
         self.handler = chain.build(
             metrics=self._metrics,
@@ -138,6 +141,7 @@ class ApiServer:
         await self._upkeep.close()
         await self._definitions.close()
         await self._listener.close()
+        await self._backend.close()
         for transport in self._loopbacks:
             await transport.close()
         self.registry.close()
@@ -218,6 +222,13 @@ class ApiServer:
         return router.Router(
             served,
             connections=connect.Connect(nodes),
+            proxies=proxy.Proxies(
+                self._backend,
+                nodes,
+                endpoints=collection("", "endpoints"),
+                pods=collection("", "pods"),
+                scheme="http" if settings.kubelet_tls is None else "https",
+            ),
             evictions=eviction.Evictions(collection("policy", "poddisruptionbudgets")),
             tokens=token.Tokens(
                 self.signer,

@@ -20,6 +20,7 @@ from pybernetes.apiserver.endpoints import (
     get,
     lists,
     patch,
+    proxy,
     reviews,
     scale,
     token,
@@ -44,6 +45,8 @@ VERBS: dict[str, Endpoint] = {
     "deletecollection": delete.delete_collection,
 }
 NAMED = ("update", "patch")
+# OPTIONS has no verb of its own.
+PROXIED = ("get", "create", "update", "patch", "delete", "")
 PART: dict[str, Endpoint] = {"get": get.get, "update": update.update, "patch": patch.patch}
 SCALE: dict[str, Endpoint] = {"get": scale.get, "update": scale.put, "patch": scale.patch_}
 
@@ -59,6 +62,7 @@ class Router:
         scopes: Mapping[tuple[str, str, str], scopes_.Scope],
         *,
         connections: connect.Connect,
+        proxies: proxy.Proxies,
         evictions: eviction.Evictions,
         tokens: token.Tokens,
         asked: reviews.Reviews,
@@ -74,13 +78,16 @@ class Router:
         self._components: dict[str, Endpoint] = {"get": parts.get, "list": parts.list_}
         self._subresources: dict[tuple[str, str], dict[str, Endpoint]] = {
             ("namespaces", "finalize"): {"update": finalize.finalize},
+            ("nodes", "proxy"): dict.fromkeys(PROXIED, proxies.node),
             ("pods", "attach"): {"get": connections.attach, "create": connections.attach},
             ("pods", "binding"): {"create": binding.bind},
             ("pods", "eviction"): {"create": evictions.evict},
             ("pods", "exec"): {"get": connections.exec, "create": connections.exec},
             ("pods", "log"): {"get": connections.log},
             ("pods", "portforward"): {"get": connections.portforward, "create": connections.portforward},
+            ("pods", "proxy"): dict.fromkeys(PROXIED, proxies.pod),
             ("serviceaccounts", "token"): {"create": tokens.create},
+            ("services", "proxy"): dict.fromkeys(PROXIED, proxies.service),
         }
 
     def __call__(self, request: requests.Request) -> Awaitable[results.Result]:
@@ -95,7 +102,10 @@ class Router:
     async def _find(self, request: requests.Request, shape: Shape) -> results.Result:
         at = request.attributes
         scope = self._scopes.get((at.group, at.version, at.resource)) or await self._custom(request)
-        if scope is None or at.rest:
+        if scope is None or (at.rest and not requests.passes_through(request.method, request.path)):
+            raise errors.path_not_found()
+        if at.verb == "proxy":
+            # The way that was before the subresource.
             raise errors.path_not_found()
         resource = scope.kind.resource
         if at.namespace and not resource.namespaced:

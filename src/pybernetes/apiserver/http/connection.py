@@ -24,6 +24,7 @@ from pybernetes.api import errors
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver.authn import x509
 from pybernetes.apiserver.http import responder
+from pybernetes.apiserver.http import upload as uploads
 
 MAX_BODY = 3 * 1024 * 1024
 MAX_HEAD = 1024 * 1024
@@ -47,7 +48,7 @@ class Message(NamedTuple):
     method: str
     url: bytes
     headers: dict[str, str]
-    body: bytes
+    body: bytes | uploads.Upload
     keep_alive: bool
     too_large: bool
 
@@ -97,6 +98,7 @@ class Connection(asyncio.Protocol):
         self._too_large = False
         self._arrived: deque[Message] = deque()
         self._writable: asyncio.Event | None = None
+        self._upload: uploads.Upload | None = None
         self._sink: Callable[[bytes], None] | None = None
         self._on_lost: Callable[[], None] | None = None
         self.state = State.WAITING
@@ -119,6 +121,8 @@ class Connection(asyncio.Protocol):
         self._transport = None
         if self._writable is not None:
             self._writable.set()
+        if self._upload is not None:
+            self._upload.lose()
         if self._on_lost is not None:
             self._on_lost()
         if self._task is not None:
@@ -128,6 +132,8 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._sink is not None:
             self._sink(data)
+        elif self._upload is not None:
+            self._feed_upload(data)
         elif self.state is State.ANSWERING:
             self._hold(data)
         else:
@@ -168,8 +174,15 @@ class Connection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         if self._headers.get("expect", "").lower() == "100-continue":
             self.write(CONTINUE)
+        if b"/proxy" in self._url and self._passes_through():
+            # Its answer begins while the body still comes.
+            self._upload = uploads.Upload(self.pause_reading, self.resume_reading)
+            self._arrived.append(self._message(keep_alive=self._parser.should_keep_alive(), body=self._upload))
 
     def on_body(self, body: bytes) -> None:
+        if self._upload is not None:
+            self._upload.feed(body)
+            return
         self._size += len(body)
         if self._size > MAX_BODY:
             self._too_large = True
@@ -180,6 +193,10 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         # More may follow in the same data: a client that pipelines.
         self._partial = False
+        if self._upload is not None:
+            self._upload.end()
+            self._upload = None
+            return
         self._arrived.append(self._message(keep_alive=self._parser.should_keep_alive()))
 
     # -- the responder's calls
@@ -226,6 +243,7 @@ class Connection(asyncio.Protocol):
         held, self._backlog = self._backlog, []
         for data in held:
             sink(data)
+        self.resume_reading()
 
     def pause_reading(self) -> None:
         if self._transport is not None:
@@ -237,12 +255,20 @@ class Connection(asyncio.Protocol):
 
     # -- inside
 
-    def _message(self, *, keep_alive: bool) -> Message:
+    def _passes_through(self) -> bool:
+        """Whether there is a body that is somebody else's."""
+        headers = self._headers
+        if "transfer-encoding" not in headers and headers.get("content-length", "0") == "0":
+            return False
+        path = self._url.partition(b"?")[0].decode("latin-1")
+        return requests.passes_through(self._parser.get_method().decode(), path)
+
+    def _message(self, *, keep_alive: bool, body: uploads.Upload | None = None) -> Message:
         return Message(
             self._parser.get_method().decode(),
             self._url,
             self._headers,
-            b"" if self._too_large else b"".join(self._body),
+            body or (b"" if self._too_large else b"".join(self._body)),
             keep_alive and not self._too_large,
             self._too_large,
         )
@@ -292,6 +318,19 @@ class Connection(asyncio.Protocol):
             self._partial = False
             self._arrived.append(self._message(keep_alive=False))
 
+    def _feed_upload(self, data: bytes) -> None:
+        upload = self._upload
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError:
+            # Its answer may have begun.
+            self.abort()
+            return
+        if upload is not None and upload.is_too_long:
+            self.close()
+        elif self.state is not State.ANSWERING:
+            self._go_on()
+
     def _refuse(self, code: int, text: str) -> None:
         self._keep_alive = False
         self.write(responder.plain_head(code, len(text)) + text.encode())
@@ -335,6 +374,8 @@ class Connection(asyncio.Protocol):
             return False
         if not self._keep_alive:
             self._transport.close()
+        elif self._upload is not None:
+            self._upload.discard()
         return self._keep_alive
 
     def _finished(self, _: object) -> None:

@@ -19,6 +19,9 @@ READ_SECONDS = 60.0
 IDLE_SECONDS = 180.0
 HANDSHAKE_SECONDS = 10.0
 GRACE_SECONDS = 3.0
+# A client whose machine is gone is found out after so many seconds of silence and as many unanswered probes: watches
+# and streams may have nothing to say for long. Go's servers do the same.
+PROBE_SECONDS, PROBES = 15, 9
 
 
 def server_context(
@@ -61,6 +64,7 @@ class Listener:
 
     async def listen(self, sock: socket.socket, tls: ssl.SSLContext | None) -> None:
         """Accept on a bound socket."""
+        _probe(sock)
         server = await asyncio.get_running_loop().create_server(
             lambda: connections.Connection(self),
             sock=sock,
@@ -117,3 +121,12 @@ class Listener:
             elif connection.state is connections.State.WAITING and age > IDLE_SECONDS:
                 connection.close()
         self._sweeper = self._clock.call_later(SWEEP_SECONDS, self._sweep)
+
+
+def _probe(sock: socket.socket) -> None:
+    """Accepted connections take this from the listening socket."""
+    if sock.family in (socket.AF_INET, socket.AF_INET6):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, PROBE_SECONDS)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, PROBE_SECONDS)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, PROBES)

@@ -6,6 +6,7 @@ import functools
 from typing import NamedTuple
 
 from pybernetes.api import errors, scheme
+from pybernetes.apiserver import request as requests
 
 JSON = "application/json"
 YAML = "application/yaml"
@@ -31,8 +32,13 @@ PLAIN = Form()
 
 
 def negotiates(path: str) -> bool:
-    """Whether objects are answered there: discovery, health, metrics and logs have the form that they have."""
-    return path.startswith(("/api/", "/apis/")) and not path.endswith("/log")
+    """Whether objects are answered there: discovery, health, metrics and logs have the form that they have.
+
+    What other servers answer behind a `proxy` has theirs.
+    """
+    if not path.startswith(("/api/", "/apis/")) or path.endswith("/log"):
+        return False
+    return "/proxy" not in path or not requests.passes_through("GET", path)
 
 
 def form(accept: str, path: str) -> Form:

@@ -122,6 +122,8 @@ class Responder:
             await self._watch(connection, request, result, form, include)
         elif isinstance(result, results.Streamed):
             await self._stream(connection, request, result)
+        elif isinstance(result, results.Forwarded):
+            await self._pass_on(connection, result)
         else:
             await tunnel.run(connection, result)
 
@@ -200,6 +202,29 @@ class Responder:
                 connection.write(b"%x\r\n%b\r\n" % (len(part), part))
                 await connection.drained()
         connection.write(LAST_CHUNK)
+
+    async def _pass_on(self, connection: Connection, forwarded: results.Forwarded) -> None:
+        """Another server's answer; where it ends too early, so does the connection."""
+        head = [_line(forwarded.code), b"Cache-Control: no-cache, private\r\n"]
+        head += [f"{name}: {value}\r\n".encode("latin-1") for name, value in forwarded.headers]
+        is_chunked = forwarded.length is None and not forwarded.bodiless
+        if is_chunked:
+            head.append(b"Transfer-Encoding: chunked\r\n")
+        elif forwarded.length is not None:
+            head.append(b"Content-Length: %d\r\n" % forwarded.length)
+        head.append(b"\r\n")
+        try:
+            connection.write(b"".join(head))
+            if forwarded.bodiless:
+                return
+            async for part in forwarded.chunks:
+                if part:
+                    connection.write(b"%x\r\n%b\r\n" % (len(part), part) if is_chunked else part)
+                    await connection.drained()
+            if is_chunked:
+                connection.write(LAST_CHUNK)
+        finally:
+            forwarded.close()
 
     async def _watch(
         self,
@@ -321,12 +346,17 @@ def _has_no_table(result: results.Stored | results.Made) -> bool:
     return result.kind is None and not isinstance(result.obj, meta_v1.Status)
 
 
+def _line(code: int) -> bytes:
+    """The first line of a head; other servers have codes of their own."""
+    return _LINES.get(code) or b"HTTP/1.1 %d status code %d\r\n" % (code, code)
+
+
 def _head(code: int, content_type: str, warnings: list[str], headers: Sequence[tuple[str, str]]) -> list[bytes]:
     """The lines of a head but for the last."""
     if any(name == "Cache-Control" for name, _ in headers):
-        head = [_LINES[code], b"Content-Type: %b\r\n" % content_type.encode()]
+        head = [_line(code), b"Content-Type: %b\r\n" % content_type.encode()]
     else:
-        head = [_LINES[code], _COMMON % content_type.encode()]
+        head = [_line(code), _COMMON % content_type.encode()]
     # The same warning may come from several objects.
     head += [_warning(text) for text in dict.fromkeys(warnings)]
     head += [f"{name}: {value}\r\n".encode() for name, value in headers]
