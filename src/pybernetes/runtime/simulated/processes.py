@@ -19,15 +19,15 @@ class ScriptedProcess:
         self._timer: clocks.Timer | None = None
         if script.output:
             self._output.put_nowait(script.output)
-        if script.seconds is not None:
-            self._timer = clock.call_later(script.seconds, self._end)
+        if script.run is not None:
+            self._timer = clock.call_later(script.run, self._end)
         elif not (script.reads_input and stdin):
             # Whatever it is, it has nothing to say.
             self._end()
 
     def _end(self) -> None:
         if not self._ended.done():
-            self._ended.set_result(protocol.Exit(code=self._script.exit_code))
+            self._ended.set_result(protocol.Exit(code=self._script.exit_code()))
             self._output.put_nowait(None)
 
     async def read(self) -> tuple[int, bytes] | None:

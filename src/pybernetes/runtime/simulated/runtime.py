@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import collections
+import contextlib
 import datetime
 import hashlib
 import ipaddress
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 
 from pybernetes.kits import chance as chances
@@ -14,9 +16,7 @@ from pybernetes.kits import clock as clocks
 from pybernetes.runtime import protocol
 from pybernetes.runtime.simulated import processes, scripts
 
-# An image whose name has this word in it cannot be had.
-UNPULLABLE = "unpullable"
-TERMINATED = 143
+TERMINATED, KILLED = 143, 137
 UID_LABEL = "io.kubernetes.pod.uid"
 
 
@@ -33,16 +33,56 @@ class _Container:
         self.timer: clocks.Timer | None = None
 
 
+class Pool:
+    """The addresses of a network's pods; those given back are given out again last."""
+
+    def __init__(self, cidr: str) -> None:
+        hosts = ipaddress.ip_network(cidr).hosts()
+        # The first is the gateway's.
+        next(hosts, None)
+        self._fresh = hosts
+        self._taken: set[str] = set()
+        self._freed: collections.deque[str] = collections.deque()
+
+    def take(self) -> str:
+        """Raises protocol.Error when none is left."""
+        for host in self._fresh:
+            if str(host) not in self._taken:
+                self._taken.add(str(host))
+                return str(host)
+        while self._freed:
+            address = self._freed.popleft()
+            if address not in self._taken:
+                self._taken.add(address)
+                return address
+        raise protocol.Error("no IP addresses available in range set")
+
+    def claim(self, address: str) -> None:
+        """It is in use already."""
+        self._taken.add(address)
+
+    def give_back(self, address: str) -> None:
+        self._taken.discard(address)
+        self._freed.append(address)
+
+
 class Simulated:
     """Images are all there, but for those that cannot be pulled; what is pulled or asked for is listed."""
 
-    def __init__(self, *, clock: clocks.Clock, chance: chances.Chance, pod_cidr: str = "10.244.0.0/24") -> None:
+    def __init__(
+        self,
+        *,
+        clock: clocks.Clock,
+        chance: chances.Chance,
+        pod_cidr: str = "10.244.0.0/24",
+        images: scripts.Images = scripts.NO_IMAGES,
+    ) -> None:
         self._clock, self._chance = clock, chance
+        self._scripts = images
         self._sandboxes: dict[str, _Sandbox] = {}
         self._containers: dict[str, _Container] = {}
         self._images: dict[str, protocol.Image] = {}
-        self._fresh = _addresses(pod_cidr)
-        self._freed: list[str] = []
+        self._pool = Pool(pod_cidr)
         self._listeners: set[asyncio.Queue[protocol.Event]] = set()
 
     async def version(self) -> protocol.Version:
@@ -56,9 +96,7 @@ class Simulated:
     async def run_sandbox(self, config: protocol.SandboxConfig, *, handler: str = "") -> str:
         ip = ""
         if config.security.namespaces.network is protocol.Namespace.POD:
-            ip = self._freed.pop() if self._freed else next(self._fresh, "")
-            if not ip:
-                raise protocol.Error("no IP addresses available in range set")
+            ip = self._pool.take()
         made = protocol.Sandbox(
             id=self._id(),
             name=config.name,
@@ -83,7 +121,7 @@ class Simulated:
         if held.sandbox.state is protocol.SandboxState.READY:
             held.sandbox = replace(held.sandbox, state=protocol.SandboxState.NOT_READY)
             if held.ip:
-                self._freed.append(held.ip)
+                self._pool.give_back(held.ip)
                 held.ip = ""
             self._tell(held.sandbox.uid)
 
@@ -115,7 +153,13 @@ class Simulated:
             raise protocol.NotFound(f'sandbox "{sandbox_id}": not found')
         image = next((found for found in self._images.values() if found.id == config.image), None)
         name = image.tags[0] if image is not None and image.tags else config.image
-        script = scripts.annotated(scripts.of([*config.command, *config.args]), sandbox_config.annotations, config.name)
+        script = scripts.script_of(
+            [*config.command, *config.args],
+            image=name,
+            annotations=sandbox_config.annotations,
+            container=config.name,
+            images=self._scripts,
+        )
         made = protocol.Container(
             id=self._id(),
             sandbox_id=sandbox_id,
@@ -150,14 +194,20 @@ class Simulated:
         now = self._clock.time()
         self._set(found, state=protocol.ContainerState.RUNNING, started_at=now)
         found.log.add(_stamp(now), found.script.output)
-        if found.script.seconds is not None:
-            code = found.script.exit_code
-            found.timer = self._clock.call_later(found.script.seconds, lambda: self._end(found, code))
+        if found.script.run is not None:
+            code = found.script.exit_code(found.status.attempt)
+            found.timer = self._clock.call_later(found.script.run, lambda: self._end(found, code))
 
     async def stop_container(self, container_id: str, *, grace: float) -> None:
         found = self._containers.get(container_id)
-        if found is not None:
-            self._end(found, TERMINATED if grace > 0 else 137)
+        if found is None or found.status.state is protocol.ContainerState.EXITED:
+            return
+        patience = min(found.script.stop, grace)
+        if patience > 0:
+            with contextlib.suppress(TimeoutError):
+                async with self._clock.timeout(patience):
+                    await asyncio.shield(found.ended)
+        self._end(found, KILLED if grace <= 0 or found.script.stop > grace else TERMINATED)
 
     async def remove_container(self, container_id: str) -> None:
         await self.stop_container(container_id, grace=0)
@@ -226,12 +276,12 @@ class Simulated:
     async def exec_sync(self, container_id: str, command: Sequence[str], *, timeout: float) -> protocol.ExecResult:
         self._running(container_id)
         script = scripts.of(command)
-        if script.seconds:
-            if timeout and script.seconds > timeout:
+        if script.run:
+            if timeout and script.run > timeout:
                 await self._clock.sleep(timeout)
                 raise TimeoutError(f"timeout {timeout:g}s exceeded")
-            await self._clock.sleep(script.seconds)
-        return protocol.ExecResult(exit_code=script.exit_code, stdout=script.output)
+            await self._clock.sleep(script.run)
+        return protocol.ExecResult(exit_code=script.exit_code(), stdout=script.output)
 
     async def exec(
         self, container_id: str, command: Sequence[str], *, stdin: bool, stdout: bool, stderr: bool, tty: bool
@@ -257,7 +307,7 @@ class Simulated:
         return list(self._images.values())
 
     async def image_status(self, name: str) -> protocol.Image | None:
-        if UNPULLABLE in name:
+        if self._scripts.words(name).get("unpullable") == "true":
             return None
         if name not in self._images:
             digest = "sha256:" + hashlib.sha256(name.encode()).hexdigest()
@@ -301,12 +351,6 @@ class Simulated:
 
     def _id(self) -> str:
         return self._chance.token(32).hex()
-
-
-def _addresses(cidr: str) -> Iterator[str]:
-    hosts = ipaddress.ip_network(cidr).hosts()
-    next(hosts, None)
-    return (str(host) for host in hosts)
 
 
 def _match(labels: Mapping[str, str], wanted: Mapping[str, str] | None) -> bool:

@@ -1,33 +1,62 @@
-"""What a simulated container does: how long it runs, what it prints, how it ends. Pure.
+"""What a simulated container does: when it starts, how long it runs, what it prints, how it ends. Pure.
 
 A container runs until it is stopped, unless its command is one of a few whose end is known (`true`, `false`, `echo`,
-`sleep N`, `exit N` in a shell), or its pod is annotated:
+`sleep N`, `exit N` in a shell), its image has a script, or its pod is annotated (times are seconds):
 
-    simulated.pybernetes.io/run-seconds: "2.5"      ends after that time
-    simulated.pybernetes.io/exit-code: "3"          with that code (ends at once when no time is given)
+    simulated.pybernetes.io/start-seconds: "2"       the image takes that long to come
+    simulated.pybernetes.io/run-seconds: "2.5"       ends that long after its start
+    simulated.pybernetes.io/exit-code: "1,1,0"       of the first, second, third run; the last holds for all that follow
+    simulated.pybernetes.io/stop-seconds: "5"        takes that long to end when asked to
+    simulated.pybernetes.io/ready: "3,20,25"         ready from 3 s after the start, not from 20, ready again from 25
+    simulated.pybernetes.io/startup-seconds: "4"     its startup probe succeeds from then on
+    simulated.pybernetes.io/liveness-fails: "60"     its liveness probe fails from then on
+    simulated.pybernetes.io/unpullable: "true"       its image cannot be had
 
-Appending `.CONTAINER` to an annotation's name makes it hold for that container only.
+Appending `.CONTAINER` to an annotation's name makes it hold for that container only. An exit code without a time
+ends the container at once.
 """
 
 from __future__ import annotations
 
+import fnmatch
 import shlex
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-RUN_SECONDS = "simulated.pybernetes.io/run-seconds"
-EXIT_CODE = "simulated.pybernetes.io/exit-code"
+PREFIX = "simulated.pybernetes.io/"
+# An image whose name has this word in it cannot be had.
+UNPULLABLE = "unpullable"
 _SHELLS = {"sh", "/bin/sh", "bash", "/bin/bash", "ash", "/bin/ash"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
-    """`seconds` is None for one that runs until stopped; `output` is what it prints first."""
+    """Times are seconds. `run` is None for one that runs until stopped; `output` is what it prints first."""
 
-    seconds: float | None = None
-    exit_code: int = 0
+    start: float = 0.0
+    run: float | None = None
+    exit_codes: tuple[int, ...] = (0,)
+    stop: float = 0.0
+    ready: tuple[float, ...] = ()
+    startup: float = 0.0
+    liveness_fails: float | None = None
+    unpullable: bool = False
     output: bytes = b""
     reads_input: bool = False
+
+    def exit_code(self, attempt: int = 0) -> int:
+        """Of the run with that number, from 0."""
+        return self.exit_codes[min(attempt, len(self.exit_codes) - 1)]
+
+    def is_ready(self, seconds: float) -> bool:
+        """Whether it serves that long after its start."""
+        if not self.ready:
+            return True
+        return sum(1 for at in self.ready if at <= seconds) % 2 == 1
+
+    def next_flip(self, seconds: float) -> float | None:
+        """When, after its start, its readiness changes next."""
+        return min((at for at in self.ready if at > seconds), default=None)
 
 
 FOREVER = Script()
@@ -42,15 +71,15 @@ def of(words: Sequence[str]) -> Script:
         return _shell(rest[1])
     match name.rsplit("/", 1)[-1]:
         case "true":
-            return Script(seconds=0.0)
+            return Script(run=0.0)
         case "false":
-            return Script(seconds=0.0, exit_code=1)
+            return Script(run=0.0, exit_codes=(1,))
         case "echo":
-            return Script(seconds=0.0, output=" ".join(rest).encode() + b"\n")
+            return Script(run=0.0, output=" ".join(rest).encode() + b"\n")
         case "sleep" if rest and (seconds := _number(rest[0])) is not None:
-            return Script(seconds=seconds)
+            return Script(run=seconds)
         case "exit":
-            return Script(seconds=0.0, exit_code=int(rest[0]) & 0xFF if rest and rest[0].isdigit() else 0)
+            return Script(run=0.0, exit_codes=(int(rest[0]) & 0xFF if rest and rest[0].isdigit() else 0,))
         case "cat" if not rest:
             return Script(reads_input=True)
     return FOREVER
@@ -61,6 +90,10 @@ def _number(text: str) -> float | None:
         return float(text)
     except ValueError:
         return None
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    return tuple(found for word in text.split(",") if (found := _number(word)) is not None)
 
 
 def _shell(text: str) -> Script:
@@ -75,25 +108,68 @@ def _shell(text: str) -> Script:
             continue
         script = of(words)
         output += script.output
-        if script.seconds is None:
+        if script.run is None:
             return Script(output=output, reads_input=script.reads_input)
-        seconds, code = seconds + script.seconds, script.exit_code
+        seconds, code = seconds + script.run, script.exit_code()
         if words[0] == "exit":
             break
-    return Script(seconds=seconds, exit_code=code, output=output)
+    return Script(run=seconds, exit_codes=(code,), output=output)
 
 
-def annotated(script: Script, annotations: Mapping[str, str], container: str) -> Script:
-    """The script as the pod's annotations change it."""
-
-    def value(name: str) -> str:
-        return annotations.get(f"{name}.{container}", annotations.get(name, ""))
-
-    seconds, code = _number(value(RUN_SECONDS)), _number(value(EXIT_CODE))
-    if seconds is None and code is None:
+def changed(script: Script, words: Mapping[str, str]) -> Script:
+    """The script with what the words say, named as the annotations are, without their prefix."""
+    if not words:
         return script
-    return Script(
-        seconds=0.0 if seconds is None else seconds,
-        exit_code=script.exit_code if code is None else int(code),
-        output=script.output,
-    )
+    found: dict[str, object] = {}
+    for word, field in (
+        ("start-seconds", "start"),
+        ("run-seconds", "run"),
+        ("stop-seconds", "stop"),
+        ("startup-seconds", "startup"),
+        ("liveness-fails", "liveness_fails"),
+    ):
+        if (seconds := _number(words.get(word, ""))) is not None:
+            found[field] = seconds
+    if codes := _numbers(words.get("exit-code", "")):
+        found["exit_codes"] = tuple(int(code) for code in codes)
+        found.setdefault("run", script.run or 0.0)
+    if flips := _numbers(words.get("ready", "")):
+        found["ready"] = flips
+    if "unpullable" in words:
+        found["unpullable"] = words["unpullable"].lower() == "true"
+    return replace(script, **found)  # type: ignore[arg-type]
+
+
+def annotated(annotations: Mapping[str, str], container: str) -> dict[str, str]:
+    """The words that a pod's annotations have for a container."""
+    found, own = {}, {}
+    for name, value in annotations.items():
+        if name.startswith(PREFIX):
+            word, _, only = name[len(PREFIX) :].partition(".")
+            if not only:
+                found[word] = value
+            elif only == container:
+                own[word] = value
+    return found | own
+
+
+class Images:
+    """Scripts by image: patterns as of a shell (`*/nginx:*`) to words as in the annotations; the first match counts."""
+
+    def __init__(self, patterns: Iterable[tuple[str, Mapping[str, str]]] = ()) -> None:
+        self._patterns = [(pattern, dict(words)) for pattern, words in patterns]
+
+    def words(self, image: str) -> Mapping[str, str]:
+        if UNPULLABLE in image:
+            return {"unpullable": "true"}
+        return next((words for pattern, words in self._patterns if fnmatch.fnmatchcase(image, pattern)), {})
+
+
+NO_IMAGES = Images()
+
+
+def script_of(
+    words: Sequence[str], *, image: str = "", annotations: Mapping[str, str], container: str, images: Images = NO_IMAGES
+) -> Script:
+    """What a container does, by its command line, its image and its pod's annotations; the last has the last word."""
+    return changed(changed(of(words), images.words(image)), annotated(annotations, container))

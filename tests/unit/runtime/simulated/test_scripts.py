@@ -22,13 +22,43 @@ from pybernetes.runtime.simulated import Simulated, scripts
     ],
 )
 def test_known_commands_end(words: list[str], seconds: float | None, code: int, output: bytes) -> None:
-    assert scripts.of(words) == scripts.Script(seconds=seconds, exit_code=code, output=output)
+    assert scripts.of(words) == scripts.Script(run=seconds, exit_codes=(code,), output=output)
+
+
+def script(annotations: dict[str, str], container: str = "c", image: str = "", **kinds: str) -> scripts.Script:
+    images = scripts.Images([("*/flaky:*", {"exit-code": "1,0", "start-seconds": "2"})])
+    prefixed = {scripts.PREFIX + name: value for name, value in annotations.items()}
+    return scripts.script_of([], image=image, annotations=prefixed, container=container, images=images)
 
 
 def test_annotations_decide() -> None:
-    given = {scripts.RUN_SECONDS: "2", scripts.EXIT_CODE + ".other": "3"}
-    assert scripts.annotated(scripts.FOREVER, given, "c") == scripts.Script(seconds=2.0)
-    assert scripts.annotated(scripts.FOREVER, given, "other") == scripts.Script(seconds=2.0, exit_code=3)
+    given = {"run-seconds": "2", "exit-code.other": "3"}
+    assert script(given) == scripts.Script(run=2.0)
+    assert script(given, "other") == scripts.Script(run=2.0, exit_codes=(3,))
+    assert script({"exit-code": "3"}) == scripts.Script(run=0.0, exit_codes=(3,))
+
+
+def test_images_have_scripts_that_annotations_change() -> None:
+    assert script({}, image="docker.io/flaky:1") == scripts.Script(start=2.0, run=0.0, exit_codes=(1, 0))
+    assert script({"run-seconds": "7"}, image="docker.io/flaky:1").run == 7.0
+    assert script({}, image="example.com/unpullable/x:1").unpullable
+    assert not script({"unpullable": "false"}, image="example.com/unpullable/x:1").unpullable
+
+
+def test_each_run_ends_with_its_code() -> None:
+    found = script({"exit-code": "1,2,0"})
+    assert [found.exit_code(attempt) for attempt in range(5)] == [1, 2, 0, 0, 0]
+
+
+def test_readiness_flips() -> None:
+    found = script({"ready": "3,20,25"})
+    assert [found.is_ready(at) for at in (0, 3, 19, 20, 25, 99)] == [False, True, True, False, True, True]
+    assert [found.next_flip(at) for at in (0, 3, 25)] == [3, 20, None]
+    assert scripts.FOREVER.is_ready(0)
+
+
+def test_what_is_no_number_is_not_taken() -> None:
+    assert script({"run-seconds": "soon", "exit-code": "x", "ready": ""}) == scripts.FOREVER
 
 
 async def test_addresses_are_given_back() -> None:
