@@ -91,6 +91,13 @@ class Options:
     etcd_certfile: str = ""
     etcd_keyfile: str = ""
     merge_kubeconfig: bool = True
+    # Simulated nodes: how many, the zones they are dealt out to, and what they are like; as `up` takes them.
+    nodes: int = 1
+    zones: str = ""
+    node_labels: str = ""
+    node_taints: str = ""
+    node_capacity: str = ""
+    scripts: str = ""
 
     def write(self, path: pathlib.Path) -> None:
         path.write_text(json.dumps(asdict(self), indent=2) + "\n")

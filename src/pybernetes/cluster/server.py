@@ -76,10 +76,13 @@ class Server:
         if options.runtime == "simulated":
             from pybernetes.cluster import simulated
 
-            node = simulated.SimulatedNode(self._paths, options, api, identity, clock=self._clock, chance=self._chance)
-            self._closers.append(node.close)
-            await node.start()
-            progress.tell("node", f"node {options.node_name} is Ready")
+            nodes = simulated.SimulatedNodes(
+                self._paths, options, api, identity, clock=self._clock, chance=self._chance
+            )
+            self._closers.append(nodes.close)
+            await nodes.start()
+            told = f"node {options.node_name} is" if options.nodes == 1 else f"{options.nodes} nodes are"
+            progress.tell("node", f"{told} Ready")
 
     async def close(self) -> None:
         """Stop in the reverse order; what was acknowledged is on the disk."""

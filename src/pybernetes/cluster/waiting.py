@@ -38,6 +38,24 @@ async def node_ready(client: clients.Client, name: str, clock: clocks.Clock) -> 
     await until(client, core_v1.Node, name, is_ready, clock=clock)
 
 
+async def nodes_ready(client: clients.Client, count: int, clock: clocks.Clock) -> None:
+    """At least so many nodes are Ready."""
+    ready: set[str] = set()
+    pauses = backoff.Backoff(first=0.02, cap=0.5)
+    while True:
+        with contextlib.suppress(ConnectionError):
+            async with client.watch(core_v1.Node, initial_events=True) as stream:
+                while batch := await stream.next():
+                    ready.update(
+                        event.object.metadata.name
+                        for event in batch
+                        if event.type in ("ADDED", "MODIFIED") and is_ready(event.object)
+                    )
+                    if len(ready) >= count:
+                        return
+        await clock.sleep(pauses.next())
+
+
 async def default_account(client: clients.Client, clock: clocks.Clock) -> None:
     """Pods can be created: the controllers have made the account that they run as."""
     await until(client, core_v1.ServiceAccount, "default", lambda _: True, clock=clock, namespace="default")

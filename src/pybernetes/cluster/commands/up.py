@@ -26,6 +26,7 @@ What the cluster holds survives `down` and `up`. A second `up` says that it is a
 examples:
   pybernetes up
   pybernetes up --runtime simulated --store memory
+  pybernetes up --runtime simulated --nodes 1000 --zones a,b,c --node-capacity cpu=64,memory=256Gi
   pybernetes up --store etcd --etcd-servers http://127.0.0.1:2379
   pybernetes up --data-dir /tmp/other --api-port 7443 --kubelet-port 11250
   pybernetes up --runtime-config apps/v1beta1=true,extensions/v1beta1=true
@@ -38,6 +39,8 @@ TOOLS = {
     "conntrack": "conntrack",
     "ctr": "containerd",
 }
+# A /16 has ranges for this many nodes; more of them need a wider network.
+MANY_NODES, MANY_NODES_CIDR = 256, "10.128.0.0/9"
 TICK, CROSS = "✓", "✗"
 LAST_LINES = 15
 
@@ -63,6 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--runtime", choices=("containerd", "simulated"), default="containerd", help="what runs pods (containerd)"
     )
     parser.add_argument("--node-name", default="", metavar="NAME", help="of this machine's node (the host name)")
+    _add_simulation(parser)
     parser.add_argument(
         "--legacy-service-account-tokens",
         action="store_true",
@@ -81,6 +85,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--no-kubeconfig",
         action="store_true",
         help="do not add the context `pybernetes` to ~/.kube/config (or $KUBECONFIG)",
+    )
+
+
+def _add_simulation(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group(
+        "simulated nodes",
+        "With --runtime simulated. Up to ten nodes have a kubelet each, with volumes, logs and exec; more of them "
+        "play their pods by script alone, and tell as events only what goes wrong. `kubectl apply` of a Node with "
+        'the annotation simulated.pybernetes.io/node: "true" adds one more.',
+    )
+    group.add_argument("--nodes", type=int, default=1, metavar="N", help="how many (1)")
+    group.add_argument("--zones", default="", metavar="ZONES", help="to deal the nodes out to: a,b,c")
+    group.add_argument("--node-labels", default="", metavar="LABELS", help="of every node: key=value,...")
+    group.add_argument("--node-taints", default="", metavar="TAINTS", help="of every node: key=value:Effect,...")
+    group.add_argument(
+        "--node-capacity", default="", metavar="AMOUNTS", help="of every node: cpu=8,memory=64Gi,pods=250,..."
+    )
+    group.add_argument(
+        "--scripts",
+        default="",
+        metavar="FILE",
+        help="YAML that says what images do: '*/web:*': {start-seconds: 2, ready: [3, 20, 25]}, ...",
     )
 
 
@@ -111,7 +137,15 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _options(arguments: argparse.Namespace) -> layout.Options:
     simulated = arguments.runtime == "simulated"
+    network = {"cluster_cidr": MANY_NODES_CIDR} if arguments.nodes > MANY_NODES else {}
     return layout.Options(
+        **network,
+        nodes=arguments.nodes,
+        zones=arguments.zones,
+        node_labels=arguments.node_labels,
+        node_taints=arguments.node_taints,
+        node_capacity=arguments.node_capacity,
+        scripts=_absolute(arguments.scripts),
         api_port=arguments.api_port,
         store=arguments.store,
         runtime=arguments.runtime,
@@ -153,7 +187,11 @@ def _problem(options: layout.Options) -> str:
         except ValueError as error:
             return f"--runtime-config: {error}"
     if options.runtime == "simulated":
-        return ""
+        return _problem_of_simulation(options)
+    if options.nodes != 1 or options.zones or options.node_labels or options.node_capacity or options.scripts:
+        return (
+            "--nodes, --zones, --node-labels, --node-taints, --node-capacity and --scripts are for --runtime simulated."
+        )
     if os.geteuid() != 0:
         return "Running containers takes root: try `sudo pybernetes up`, or `pybernetes up --runtime simulated`."
     missing = sorted({package for tool, package in TOOLS.items() if shutil.which(tool) is None})
@@ -164,6 +202,21 @@ def _problem(options: layout.Options) -> str:
     if missing:
         names = " ".join(missing)
         return f"Missing: {names}. Install with `apt-get install {names}`, or try `--runtime simulated`."
+    return ""
+
+
+def _problem_of_simulation(options: layout.Options) -> str:
+    from pybernetes.cluster import simulated
+    from pybernetes.kubelet.fleet import nodes
+
+    if options.nodes < 1:
+        return "--nodes takes a number from 1."
+    try:
+        simulated.parse_taints(options.node_taints)
+        nodes.parse_capacity(options.node_capacity)
+        simulated.read_scripts(options.scripts)
+    except (ValueError, OSError) as error:
+        return f"That cannot be simulated: {error}."
     return ""
 
 
