@@ -64,8 +64,8 @@ class FakeCluster:
     def finish_pod(self, pod: core_v1.Pod, phase: str = "Succeeded") -> None:
         self.api.change(pod, lambda copy: (setattr(copy.status, "phase", phase), copy.status.conditions.clear()))
 
-    async def settled(self, rounds: int = 400) -> None:
-        await settle(rounds)
+    async def settled(self) -> None:
+        await settle()
 
     def events(self, reason: str = "") -> list[str]:
         return [e.message for e in self.api.all(core_v1.Event) if reason in ("", e.reason)]

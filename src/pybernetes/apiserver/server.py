@@ -47,7 +47,10 @@ APISERVER = requests.User("system:apiserver", groups=("system:masters", "system:
 
 
 class ApiServer:
-    """`await start()`, then `listen` on any number of sockets; `client` gives in-process clients."""
+    """`await start()`, then `listen` on any number of sockets; `client` gives in-process clients.
+
+    `around` wraps the whole chain, for tests that count requests or have them fail.
+    """
 
     def __init__(
         self,
@@ -57,6 +60,7 @@ class ApiServer:
         clock: clocks.Clock,
         chance: chances.Chance,
         kinds: Iterable[kinds_.Kind[Any]] | None = None,
+        around: Callable[[results.Handler], results.Handler] = lambda handler: handler,
     ) -> None:
         self.settings = settings
         self._store = store
@@ -104,11 +108,13 @@ class ApiServer:
         self._openapi = openapi.OpenApi(self.registry, clock)
         self._backend = backend.Backend(settings.kubelet_tls, clock)
         self._route = self._router(roles)
-        self.handler = chain.build(
-            metrics=self._metrics,
-            authenticator=self._authenticator,
-            authorizer=self._authorizer,
-            endpoint=self._endpoint,
+        self.handler = around(
+            chain.build(
+                metrics=self._metrics,
+                authenticator=self._authenticator,
+                authorizer=self._authorizer,
+                endpoint=self._endpoint,
+            )
         )
         self._upkeep = upkeeps.Upkeep(
             store,

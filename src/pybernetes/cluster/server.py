@@ -11,21 +11,14 @@ from collections.abc import Callable
 from typing import Any
 
 from pybernetes import store as stores
-from pybernetes.apiserver import request as requests
-from pybernetes.apiserver import server as apiservers
 from pybernetes.apiserver import settings as apiserver_settings
 from pybernetes.apiserver.authn import tokenfile
-from pybernetes.apiserver.endpoints import components
 from pybernetes.apiserver.http import listener
 from pybernetes.apiserver.resources import runtime_config
-from pybernetes.cluster import credentials, keeping, layout, pki, progress, waiting
-from pybernetes.cluster import tools as toolboxes
+from pybernetes.cluster import credentials, layout, pki, progress, waiting
+from pybernetes.cluster import plane as planes
 from pybernetes.kits import chance as chances
 from pybernetes.kits import clock as clocks
-from pybernetes.kits import tasks
-
-CONTROLLERS = requests.User("system:kube-controller-manager", groups=("system:masters", "system:authenticated"))
-SCHEDULER = requests.User("system:kube-scheduler", groups=("system:masters", "system:authenticated"))
 
 
 class Server:
@@ -38,9 +31,8 @@ class Server:
         self._options = options
         self._clock = clock
         self._chance = chance
-        self._tasks = tasks.Tasks()
         self._store: stores.Store | None = None
-        self._api: apiservers.ApiServer | None = None
+        self._plane: planes.ControlPlane | None = None
         self._closers: list[Callable[[], Any]] = []
 
     async def start(self) -> None:
@@ -49,7 +41,8 @@ class Server:
         authority = pki.Pki(self._paths.pki, self._clock)
         identity = credentials.Credentials(self._paths, options, authority)
         self._store = await self._open_store()
-        api = self._api = apiservers.ApiServer(
+        plane = self._plane = planes.ControlPlane(
+            self._store,
             apiserver_settings.Settings(
                 service_account_key=authority.service_account_key(),
                 advertise=(options.node_ip, options.api_port),
@@ -58,20 +51,22 @@ class Server:
                 kubelet_tls=identity.kubelet_client_tls(),
                 runtime_config=runtime_config.parse(options.runtime_config),
             ),
-            self._store,
+            ca=authority.ca.read_bytes(),
+            cluster_cidr=options.cluster_cidr,
+            legacy_tokens=options.legacy_tokens,
             clock=self._clock,
             chance=self._chance,
         )
-        await api.start()
+        api = plane.api
+        await plane.start()
         serving = identity.server_tls()
         tls = listener.server_context(
             certificate=str(serving.certificate), key=str(serving.key), client_ca=str(authority.ca)
         )
         await api.listen(_socket(options), tls)
         progress.tell("apiserver", f"API server on https://{options.node_ip}:{options.api_port}")
-        self._keep("controller-manager", lambda: self._run_controllers(authority.ca.read_bytes()))
-        self._keep("scheduler", self._run_scheduler)
-        await waiting.default_account(api.client(CONTROLLERS, agent="pybernetes"), self._clock)
+        plane.run_components()
+        await waiting.default_account(api.client(planes.CONTROLLERS, agent="pybernetes"), self._clock)
         progress.tell("controllers", "controllers and scheduler")
         if options.runtime == "simulated":
             from pybernetes.cluster import simulated
@@ -88,9 +83,8 @@ class Server:
         """Stop in the reverse order; what was acknowledged is on the disk."""
         for close in reversed(self._closers):
             await close()
-        await self._tasks.close()
-        if self._api is not None:
-            await self._api.close()
+        if self._plane is not None:
+            await self._plane.close()
         if self._store is not None:
             await self._store.close()
 
@@ -113,65 +107,6 @@ class Server:
         from pybernetes.store.sqlite import SqliteStore
 
         return await SqliteStore.open(self._paths.database)
-
-    def _keep(self, name: str, start: Callable[[], Any]) -> None:
-        kept = keeping.Kept(name, start, self._clock)
-        if self._api is not None:
-            self._api.components[name] = lambda: _condition(kept)
-        self._tasks.spawn(kept.run(), name=name)
-
-    async def _run_controllers(self, ca: bytes) -> None:
-        # Imported here, so that the API server answers before.
-        from pybernetes import controllers
-
-        api = _started(self._api)
-        client = api.client(CONTROLLERS, agent="kube-controller-manager")
-        async with toolboxes.tools(client, clock=self._clock, chance=self._chance) as tools:
-            context = controllers.Context(
-                client=client,
-                informers=tools.informers,
-                clock=self._clock,
-                chance=self._chance,
-                recorder=tools.recorder,
-                settings=controllers.Settings(
-                    ca=ca,
-                    sign_token=lambda claims: api.signer.sign(dict(claims)),
-                    legacy_tokens=self._options.legacy_tokens,
-                    cluster_cidr=self._options.cluster_cidr,
-                ),
-            )
-            running = controllers.Controllers(context)
-            try:
-                await tools.informers.start()
-                await running.run()
-            finally:
-                await running.close()
-
-    async def _run_scheduler(self) -> None:
-        from pybernetes import scheduler
-
-        client = _started(self._api).client(SCHEDULER, agent="kube-scheduler")
-        async with toolboxes.tools(client, clock=self._clock, chance=self._chance) as tools:
-            running = scheduler.Scheduler(
-                client, tools.informers, clock=self._clock, chance=self._chance, recorder=tools.recorder
-            )
-            try:
-                await tools.informers.start()
-                await running.run()
-            finally:
-                await running.close()
-
-
-def _started(api: apiservers.ApiServer | None) -> apiservers.ApiServer:
-    if api is None:
-        raise RuntimeError("the API server is not started")
-    return api
-
-
-def _condition(kept: keeping.Kept) -> components.Condition:
-    if kept.problem is None:
-        return components.Condition(True, "ok")
-    return components.Condition(False, error=kept.problem)
 
 
 def _socket(options: layout.Options) -> socket.socket:

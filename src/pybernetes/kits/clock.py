@@ -143,7 +143,29 @@ class _VirtualTimer:
             self.callback()
 
 
-async def settle(rounds: int = 50) -> None:
-    """Give every ready task its turns; a chain of awaits advances one link per round."""
-    for _ in range(rounds):
+# More rounds than any work takes that comes to an end.
+RESTLESS = 2_000_000
+
+
+async def settle() -> None:
+    """Return once nothing is ready to run: what is left waits for a timer, a socket, or another thread.
+
+    Raises RuntimeError when that never comes: some tasks set each other in motion for ever.
+    """
+    loop = asyncio.get_running_loop()
+    ready = getattr(loop, "_ready", None)
+    if ready is None:
+        # uvloop does not show its queue; a chain of awaits advances one link per round.
+        for _ in range(500):
+            await asyncio.sleep(0)
+        return
+    still = 0
+    for _ in range(RESTLESS):
         await asyncio.sleep(0)
+        # A timer of the loop itself that is due (a cancelled timeout) is not in the queue yet.
+        timers = loop._scheduled  # type: ignore[attr-defined]
+        due = bool(timers) and timers[0].when() <= loop.time()
+        still = 0 if ready or due else still + 1
+        if still == 2:
+            return
+    raise RuntimeError("nothing comes to rest: some tasks set each other in motion for ever")

@@ -87,12 +87,12 @@ async def test_a_new_image_rolls_out_and_back_again() -> None:
         await cluster.client.create(deployment())
         await cluster.settled()
         await set_image(cluster, "app:2")
-        await cluster.settled(1200)
+        await cluster.settled()
         assert sizes(cluster) == {"app:1": 0, "app:2": 3}
         assert state(cluster).metadata.annotations["deployment.kubernetes.io/revision"] == "2"
         assert {pod.spec.containers[0].image for pod in cluster.api.all(core_v1.Pod)} == {"app:2"}
         await set_image(cluster, "app:1")
-        await cluster.settled(1200)
+        await cluster.settled()
         assert sizes(cluster) == {"app:1": 3, "app:2": 0}
         first = next(r for r in cluster.api.all(apps_v1.ReplicaSet) if r.spec.replicas)
         assert first.metadata.annotations["deployment.kubernetes.io/revision"] == "3"
@@ -105,7 +105,7 @@ async def test_a_broken_image_stops_at_max_unavailable_and_misses_its_deadline()
         await cluster.settled()
         cluster.runs = lambda pod: pod.spec.containers[0].image != "bad"
         await set_image(cluster, "bad")
-        await cluster.settled(1200)
+        await cluster.settled()
         assert sizes(cluster) == {"app:1": 3, "bad": 2}
         await cluster.clock.advance(700)
         progressing = next(c for c in state(cluster).status.conditions if c.type == "Progressing")
@@ -137,7 +137,7 @@ async def test_paused_changes_wait_for_resume() -> None:
         progressing = next(c for c in state(cluster).status.conditions if c.type == "Progressing")
         assert (progressing.status, progressing.reason) == ("Unknown", "DeploymentPaused")
         await cluster.client.patch(apps_v1.Deployment, "web", "default", {"spec": {"paused": None}})
-        await cluster.settled(1200)
+        await cluster.settled()
         assert sizes(cluster) == {"app:1": 0, "app:2": 3}
 
 
@@ -148,10 +148,10 @@ async def test_recreate_waits_until_old_pods_are_gone() -> None:
         held = cluster.api.all(core_v1.Pod)[0]
         cluster.api.change(held, lambda pod: pod.metadata.finalizers.append("test/hold"))
         await set_image(cluster, "app:2")
-        await cluster.settled(800)
+        await cluster.settled()
         assert sizes(cluster) == {"app:1": 0}
         cluster.api.remove(cluster.api.find(core_v1.Pod, held.metadata.name, "default"))
-        await cluster.settled(800)
+        await cluster.settled()
         assert sizes(cluster) == {"app:1": 0, "app:2": 3}
 
 
@@ -164,7 +164,7 @@ async def test_old_revisions_beyond_the_limit_are_removed() -> None:
         for number in (2, 3, 4):
             await set_image(cluster, f"app:{number}")
             await cluster.clock.advance(1)
-            await cluster.settled(1500)
+            await cluster.settled()
         assert sizes(cluster) == {"app:3": 0, "app:4": 3}
 
 

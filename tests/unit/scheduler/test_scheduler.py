@@ -73,7 +73,7 @@ async def world() -> AsyncIterator[World]:
 async def test_assigns_and_says_so(world: World) -> None:
     world.node()
     world.pod("a")
-    await settle(100)
+    await settle()
     assert world.where("a") == "n1"
     assert world.told("Scheduled") == ["Successfully assigned default/a to n1"]
 
@@ -81,9 +81,9 @@ async def test_assigns_and_says_so(world: World) -> None:
 async def test_waits_for_room_and_takes_it(world: World) -> None:
     world.node(cpu="1")
     first = world.pod("a", cpu="900m")
-    await settle(100)
+    await settle()
     world.pod("b", cpu="900m")
-    await settle(100)
+    await settle()
     message = (
         "0/1 nodes are available: 1 Insufficient cpu. "
         "no new claims to deallocate, preemption: 0/1 nodes are available: "
@@ -100,7 +100,7 @@ async def test_waits_for_room_and_takes_it(world: World) -> None:
 
 async def test_without_nodes_pods_wait_for_the_first(world: World) -> None:
     world.pod("a")
-    await settle(100)
+    await settle()
     assert world.told("FailedScheduling") == ["no nodes available to schedule pods"]
     world.node()
     await world.clock.advance(2)
@@ -119,10 +119,10 @@ async def test_gates_and_other_schedulers_are_respected(world: World) -> None:
     world.node()
     gated = world.pod("gated", schedulingGates=[core_v1.PodSchedulingGate(name="g")])
     world.pod("other", schedulerName="mine")
-    await settle(100)
+    await settle()
     assert (world.where("gated"), world.where("other")) == ("", "")
     world.api.change(gated, lambda pod: pod.spec.schedulingGates.clear())
-    await settle(100)
+    await settle()
     assert world.where("gated") == "n1"
 
 
@@ -130,7 +130,7 @@ async def test_a_failed_binding_gives_the_room_back_and_tries_again(world: World
     world.node(cpu="1")
     world.api.fail(lambda call: errors.internal("no") if call.path.endswith("/binding") else None)
     world.pod("a", cpu="900m")
-    await settle(100)
+    await settle()
     assert world.told("FailedScheduling")[0].startswith("binding rejected: ")
     world.api.refuse.clear()
     await world.clock.advance(3)
@@ -145,7 +145,7 @@ async def test_many_pods_at_once(world: World) -> None:
     await world.clock.advance(0)
     began = time.perf_counter()
     while any(not pod.spec.nodeName for pod in world.api.all(core_v1.Pod)) and time.perf_counter() - began < 20:
-        await settle(200)
+        await settle()
     counts: dict[str, int] = {}
     for pod in world.api.all(core_v1.Pod):
         counts[pod.spec.nodeName] = counts.get(pod.spec.nodeName, 0) + 1
