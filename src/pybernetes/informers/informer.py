@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeVar
 from pybernetes.api import scheme
 from pybernetes.client import Client, Event, resource_of
 from pybernetes.informers import cache, keys, reflector
+from pybernetes.kits import causes
 from pybernetes.kits.chance import Chance
 from pybernetes.kits.clock import Clock
 from pybernetes.kits.tasks import Tasks
@@ -92,11 +93,14 @@ class Informer(Generic[T]):
 
 
 def _tell(handler: Handler[T], old: T | None, new: T | None) -> None:
+    causes.arrive(new if new is not None else old)
     try:
         handler(old, new)
     except Exception:
         # One reader's mistake must not stop the others, nor the watch.
         log.exception("an informer's handler failed")
+    finally:
+        causes.arrive(None)
 
 
 class Informers:

@@ -51,7 +51,7 @@ class Loop:
                 key = await self._queue.get()
             except queues.Closed:
                 return
-            causes.current.set(causes.Cause(self.name, key, self._queue.because(key)))
+            causes.current.set(causes.Cause(self.name, key, *self._queue.because(key)))
             try:
                 await self._handle(key)
             finally:

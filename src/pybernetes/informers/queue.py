@@ -8,9 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import collections
+from typing import Any
 
+from pybernetes.kits import causes
 from pybernetes.kits.chance import Chance
 from pybernetes.kits.clock import Clock, Timer
+
+
+_TIME: tuple[str, Any] = ("", None)
 
 
 class Closed(Exception):
@@ -29,18 +34,19 @@ class Queue:
         self._ready: collections.deque[str] = collections.deque()
         self._dirty: set[str] = set()
         self._processing: set[str] = set()
-        self._because: dict[str, str] = {}
+        self._because: dict[str, tuple[str, Any]] = {}
         self._failures: dict[str, int] = {}
         self._timers: dict[str, tuple[float, Timer]] = {}
         self._getters: collections.deque[asyncio.Future[None]] = collections.deque()
         self._closed = False
 
     def add(self, key: str, because: str = "") -> None:
-        """Have the key handled, once, after whatever is being done with it now."""
+        """Have the key handled, once, after whatever is being done with it now. `because` is for those who ask why."""
         if self._closed:
             return
-        if because:
-            self._because[key] = because
+        cause = causes.arriving()
+        if cause is not None or because:
+            self._because[key] = because, cause
         if key in self._dirty:
             return
         self._dirty.add(key)
@@ -97,9 +103,9 @@ class Queue:
         self._processing.add(key)
         return key
 
-    def because(self, key: str) -> str:
-        """What last set the key in motion; told once."""
-        return self._because.pop(key, "")
+    def because(self, key: str) -> tuple[str, Any]:
+        """What last set the key in motion, and the object whose change that was (None if it was time); told once."""
+        return self._because.pop(key, _TIME)
 
     def done(self, key: str) -> None:
         self._processing.discard(key)
