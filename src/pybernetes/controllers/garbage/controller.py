@@ -23,8 +23,9 @@ log = logging.getLogger(__name__)
 
 NAME = "garbage-collector-controller"
 WORKERS = 20
-# How often the server is asked for resources it has come to serve, in seconds.
-DISCOVER_SECONDS = 30.0
+# The server is asked which resources it has come to serve when these change, and now and then in any case (seconds).
+DEFINING = frozenset((("apiextensions.k8s.io", "customresourcedefinitions"), ("apiregistration.k8s.io", "apiservices")))
+DISCOVER_SECONDS = 300.0
 REMEMBERED_ABSENT = 500
 # Events come by the thousand, are owned by nothing and expire by themselves.
 IGNORED = frozenset((("", "events"), ("events.k8s.io", "events")))
@@ -42,6 +43,7 @@ class GarbageCollector:
         self._watched: dict[tuple[str, str], scheme.Resource] = {}
         self._kinds: dict[tuple[str, str], scheme.Resource] = {}
         self._absent: collections.OrderedDict[str, None] = collections.OrderedDict()
+        self._defined = asyncio.Event()
 
     async def run(self) -> None:
         self._graph = graph.Graph()
@@ -52,7 +54,12 @@ class GarbageCollector:
         )
         try:
             while not working.done():
-                await self._context.clock.sleep(DISCOVER_SECONDS)
+                timer = self._context.clock.call_later(DISCOVER_SECONDS, self._defined.set)
+                try:
+                    await self._defined.wait()
+                finally:
+                    timer.cancel()
+                self._defined.clear()
                 try:
                     await self._discover()
                 except (errors.StatusError, ConnectionError, TimeoutError) as error:
@@ -77,12 +84,15 @@ class GarbageCollector:
 
     def _watch(self, resource: scheme.Resource) -> None:
         self._watched[resource.group, resource.name] = resource
+        defining = (resource.group, resource.name) in DEFINING
 
         def changed(old: Any, new: Any) -> None:
             if new is None or (old is not None and old.metadata.uid != new.metadata.uid):
                 self._gone(old.metadata.uid)
             if new is not None:
                 self._look(self._graph.put(resource, new))
+            if defining:
+                self._defined.set()
 
         self._context.informers.of(resource.metadata_only()).on_change(changed)
 
