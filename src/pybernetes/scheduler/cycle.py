@@ -1,12 +1,13 @@
 """Chooses nodes for pods of one shape: filters and scores all nodes at once, then places pod after pod.
 
-After a placement only the rows touched by it are worked out anew (by plugins that are `local`; others look at all
-rows again), so a thousand pods of one ReplicaSet cost a thousand look-ups of a maximum, not a thousand cycles.
+After a placement only the rows touched by it are worked out anew (by plugins that are not `wide`), so a thousand pods
+of one ReplicaSet cost a thousand look-ups of a maximum, not a thousand cycles.
 """
 
 from __future__ import annotations
 
 import collections
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,125 +17,263 @@ from pybernetes.scheduler import nodes as tables
 from pybernetes.scheduler import shape as shapes
 from pybernetes.scheduler.plugins import plugin
 
+# Pods that are promised room on a row, to be counted with those that have it.
+Promised = Mapping[int, Sequence[tuple[str, shapes.Shape]]]
+
+
+class Weighted(NamedTuple):
+    """A plugin as a profile uses it: `filters` and `scores` say at which points it is asked."""
+
+    plugin: plugin.Plugin
+    weight: int
+    filters: bool = True
+    scores: bool = True
+
 
 class Misfit(NamedTuple):
-    """Why no node fits: how many nodes give each reason, which plugins said so, and where preemption could help."""
+    """Why no node fits.
+
+    `reasons` counts the nodes that give each; `message` stands for them where all nodes are out for one reason.
+    `resolvable` are the rows where preemption could help.
+    """
 
     nodes: int
     reasons: dict[str, int]
     plugins: frozenset[str]
-    resolvable: int
+    resolvable: tuple[int, ...]
+    message: str = ""
+
+
+class _Scorer(NamedTuple):
+    name: str
+    weight: int
+    plugin: plugin.Plugin
+    state: Any
 
 
 class Cycle:
     """The decision for one shape; valid while `nodes.version` stays what it was."""
 
-    def __init__(
-        self,
-        shape: shapes.Shape,
-        nodes: tables.Nodes,
-        plugins: tuple[plugin.Plugin, ...],
-        chance: Chance,
-    ) -> None:
-        self._shape, self._nodes, self._plugins, self._chance = shape, nodes, plugins, chance
+    def __init__(self, shape: shapes.Shape, nodes: tables.Nodes, plugins: Iterable[Weighted], chance: Chance) -> None:
+        self._shape, self._nodes, self._chance = shape, nodes, chance
         self.version = nodes.version
+        self._rejected: tuple[str, plugin.Rejected] | None = None
+        self._filters: list[tuple[plugin.Plugin, Any]] = []
+        self._steady: list[_Scorer] = []
+        self._scaled: list[_Scorer] = []
+        self._wide: list[_Scorer] = []
+        for used in plugins:
+            self._prepare(used)
         self._seen = len(nodes.touched)
-        states = [(one, one.prepare(shape, nodes)) for one in plugins]
-        self._states = [(one, state) for one, state in states if state is not None]
-        self._fits: tables.Bools = nodes.mask(nodes.alive).copy()
-        for one, state in self._states:
-            for rejection in one.reject(state, nodes, slice(0, nodes.size)):
-                self._fits &= ~rejection.mask
-        self._raw: dict[str, tables.Ints] = {}
-        self._total = np.zeros(nodes.size, np.int64)
-        self._dirty = True
+        self._narrow = [(one, state) for one, state in self._filters if not one.wide]
+        self._broad = [(one, state) for one, state in self._filters if one.wide]
+        every = slice(0, nodes.size)
+        self._local: tables.Bools = nodes.mask(nodes.alive).copy()
+        if self._rejected is not None:
+            self._local[:] = False
+        for one, state in self._narrow:
+            for rejection in one.reject(state, nodes, every):
+                self._local &= ~rejection.mask
+        self._fits = self._with_broad()
+        self._base: tables.Ints = np.zeros(nodes.size, np.int64)
+        for scorer in self._steady:
+            raw = scorer.plugin.score(scorer.state, nodes, every)
+            if raw is not None:
+                self._base += scorer.weight * raw
+        self._raw = {s.name: s.plugin.score(s.state, nodes, every) for s in self._scaled}
+        self._shares: dict[str, tuple[int, tables.Ints]] = {}
+        self._total: tables.Ints | None = None
 
-    def place(self) -> str | None:
-        """The best node for one more pod of the shape; None: there is none (see `misfit`)."""
-        self._catch_up()
-        feasible = np.flatnonzero(self._fits)
-        if not len(feasible):
+    def _prepare(self, used: Weighted) -> None:
+        one = used.plugin
+        try:
+            state = one.prepare(self._shape, self._nodes) if self._rejected is None else None
+        except plugin.Rejected as rejected:
+            self._rejected = one.name, rejected
+            return
+        if state is None:
+            return
+        if used.filters:
+            self._filters.append((one, state))
+        if used.scores and used.weight:
+            scorer = _Scorer(one.name, used.weight, one, state)
+            if one.wide:
+                self._wide.append(scorer)
+            elif one.scale is plugin.Scale.NONE:
+                self._steady.append(scorer)
+            else:
+                self._scaled.append(scorer)
+
+    # Choosing
+
+    def place(self, promised: Promised | None = None, wish: int = -1) -> str | None:
+        """The best node for one more pod of the shape, `wish` being taken if it fits; None: there is none."""
+        fits = self.feasible(promised)
+        if 0 <= wish < len(fits) and fits[wish]:
+            return self._nodes.names[wish]
+        total = np.where(fits, self.totals(fits), -1)
+        highest = total.max(initial=-1)
+        if highest < 0:
             return None
-        if len(feasible) == 1:
-            return self._nodes.names[int(feasible[0])]
-        if self._dirty:
-            self._score(feasible)
-        total = self._total[feasible]
-        best = feasible[np.flatnonzero(total == total.max())]
+        best = np.flatnonzero(total == highest)
         chosen = 0 if len(best) == 1 else self._chance.below(len(best))
         return self._nodes.names[int(best[chosen])]
 
+    def feasible(self, promised: Promised | None = None) -> tables.Bools:
+        """The rows that fit; to be read only."""
+        self._catch_up()
+        if not promised:
+            return self._fits
+        fits = self._fits.copy()
+        for row in promised:
+            if fits[row] and not self.fits_row(row, promised):
+                fits[row] = False
+        return fits
+
+    def totals(self, fits: tables.Bools) -> tables.Ints:
+        """The weighted scores of all rows, relative to those that fit; to be read only."""
+        if self._total is not None and fits is self._fits:
+            return self._total
+        total = self._base
+        for scorer in self._scaled:
+            share = self._share(scorer, fits)
+            if share is not None:
+                total = total + scorer.weight * share
+        for scorer in self._wide:
+            rank = scorer.plugin.rank(scorer.state, self._nodes, fits)
+            if rank is not None:
+                total = total + scorer.weight * rank
+        if fits is self._fits:
+            self._total = total
+        return total
+
+    def _share(self, scorer: _Scorer, fits: tables.Bools) -> tables.Ints | None:
+        raw = self._raw[scorer.name]
+        if raw is None:
+            return None
+        highest = int(np.max(raw, where=fits, initial=0))
+        known = self._shares.get(scorer.name)
+        if known is None or known[0] != highest:
+            known = self._shares[scorer.name] = highest, plugin.scaled(raw, scorer.plugin.scale, highest)
+        return known[1]
+
+    def fits_row(self, row: int, promised: Promised | None = None) -> bool:
+        """Whether one more pod of the shape fits that row now, also beside the pods that are promised room there."""
+        if self._rejected is not None or not self._nodes.alive >> row & 1:
+            return False
+        beside = promised.get(row, ()) if promised else ()
+        if beside and not self._with_promised(row, beside, self._passes):
+            return False
+        return self._passes(row)
+
+    def reasons_row(self, row: int, promised: Promised | None = None) -> list[str]:
+        """Why it does not: the reasons of the first plugin that says so."""
+        beside = promised.get(row, ()) if promised else ()
+        if beside:
+            found: list[str] = self._with_promised(row, beside, self._reasons)
+            if found:
+                return found
+        return self._reasons(row)
+
+    def _reasons(self, row: int) -> list[str]:
+        rows = np.array((row,))
+        for one, state in self._filters:
+            found = [rejection.reason for rejection in one.reject(state, self._nodes, rows) if rejection.mask[0]]
+            if found:
+                return found
+        return []
+
+    def _passes(self, row: int) -> bool:
+        rows = np.array((row,))
+        return not any(
+            rejection.mask[0] for one, state in self._filters for rejection in one.reject(state, self._nodes, rows)
+        )
+
+    def _with_promised(self, row: int, beside: Sequence[tuple[str, shapes.Shape]], ask: Callable[[int], Any]) -> Any:
+        name = self._nodes.names[row]
+        added = [uid for uid, _ in beside if uid not in self._nodes.placed]
+        for uid, shape in beside:
+            if uid not in self._nodes.placed:
+                self._nodes.add_pod(uid, name, shape)
+        try:
+            return ask(row)
+        finally:
+            for uid in added:
+                self._nodes.remove_pod(uid)
+
+    # Keeping up
+
     def _catch_up(self) -> None:
-        """Look again at the rows whose room has changed since the last time."""
+        """Look again at what has changed since the last time."""
         touched = self._nodes.touched
-        if self._seen == len(touched):
+        if self._seen == len(touched) or self._rejected is not None:
             return
         rows = np.array(sorted(set(touched[self._seen :])))
         self._seen = len(touched)
-        if any(not one.local for one, _ in self._states):
-            self._recompute_all()
-            return
-        fits = np.ones(len(rows), np.bool_)
-        for one, state in self._states:
+        fits = self._nodes.mask(self._nodes.alive)[rows] if len(rows) > 1 else np.ones(1, np.bool_)
+        for one, state in self._narrow:
             for rejection in one.reject(state, self._nodes, rows):
-                fits &= ~rejection.mask
-        if (fits != self._fits[rows]).any():
-            self._fits[rows] = fits
-            # Scores relative to the best of all feasible nodes may shift.
-            self._dirty = True
-        if self._dirty:
-            return
-        for one, state in self._states:
-            if one.weight and one.scale is plugin.Scale.NONE:
-                fresh = one.score(state, self._nodes, rows)
-                if fresh is not None:
-                    self._total[rows] += one.weight * (fresh - self._raw[one.name][rows])
-                    self._raw[one.name][rows] = fresh
+                fits = fits & ~rejection.mask
+        changed = bool((fits != self._local[rows]).any())
+        if changed:
+            self._local[rows] = fits
+        if changed or self._broad:
+            self._fits = self._with_broad()
+        fresh = np.zeros(len(rows), np.int64)
+        for scorer in self._steady:
+            raw = scorer.plugin.score(scorer.state, self._nodes, rows)
+            if raw is not None:
+                fresh += scorer.weight * raw
+        self._base[rows] = fresh
+        # Without other scores the total is the base itself; with them it is worked out when next asked for.
+        self._total = None
 
-    def _recompute_all(self) -> None:
-        fresh = Cycle(self._shape, self._nodes, self._plugins, self._chance)
-        self._states, self._fits, self._dirty = fresh._states, fresh._fits, True
-
-    def _score(self, feasible: Any) -> None:
-        self._total[:] = 0
+    def _with_broad(self) -> tables.Bools:
+        if not self._broad:
+            return self._local
+        fits = self._local
         every = slice(0, self._nodes.size)
-        for one, state in self._states:
-            raw = one.score(state, self._nodes, every) if one.weight else None
-            if raw is None:
-                continue
-            self._raw[one.name] = np.array(raw)
-            self._total += one.weight * _scaled(raw, one.scale, feasible)
-        self._dirty = False
+        for one, state in self._broad:
+            for rejection in one.reject(state, self._nodes, every):
+                fits = fits & ~rejection.mask
+        return fits
 
-    def misfit(self) -> Misfit:
+    # Explaining
+
+    def misfit(self, promised: Promised | None = None) -> Misfit:
         """Why no node fits: each node speaks through the first plugin that turns it down."""
         self._catch_up()
         nodes = self._nodes
         undecided = nodes.mask(nodes.alive).copy()
+        if self._rejected is not None:
+            name, rejected = self._rejected
+            rows = () if rejected.final else tuple(int(row) for row in np.flatnonzero(undecided))
+            return Misfit(len(nodes), {}, frozenset((name,)), rows, rejected.reason)
         reasons: collections.Counter[str] = collections.Counter()
         blamed: set[str] = set()
-        resolvable = 0
-        for one, state in self._states:
-            out = np.zeros(nodes.size, np.bool_)
-            hopeless = np.zeros(nodes.size, np.bool_)
-            for rejection in one.reject(state, nodes, slice(0, nodes.size)):
-                here = rejection.mask & undecided
-                count = int(here.sum())
-                if count:
-                    reasons[rejection.reason] += count
-                    blamed.add(one.name)
-                    out |= here
-                    hopeless |= here & rejection.final
-            resolvable += int((out & ~hopeless).sum())
-            undecided &= ~out
-        return Misfit(len(nodes), dict(reasons), frozenset(blamed), resolvable)
+        resolvable: set[int] = set()
 
+        def explain(rows: Any, undecided: tables.Bools) -> None:
+            numbers = np.arange(nodes.size)[rows]
+            for one, state in self._filters:
+                out = np.zeros(len(numbers), np.bool_)
+                hopeless = np.zeros(len(numbers), np.bool_)
+                for rejection in one.reject(state, nodes, rows):
+                    here = rejection.mask & undecided
+                    count = int(here.sum())
+                    if count:
+                        reasons[rejection.reason] += count
+                        blamed.add(one.name)
+                        out |= here
+                        hopeless |= here & rejection.final
+                resolvable.update(int(row) for row in numbers[out & ~hopeless])
+                undecided &= ~out
 
-def _scaled(raw: tables.Ints, scale: plugin.Scale, feasible: Any) -> tables.Ints:
-    if scale is plugin.Scale.NONE:
-        return raw
-    highest = int(raw[feasible].max())
-    if highest == 0:
-        return np.full(len(raw), plugin.MAX if scale is plugin.Scale.LEAST else 0, np.int64)
-    shares: tables.Ints = raw * plugin.MAX // highest
-    return plugin.MAX - shares if scale is plugin.Scale.LEAST else shares
+        every = slice(0, nodes.size)
+        for row, beside in (promised or {}).items():
+            if undecided[row]:
+                left = np.ones(1, np.bool_)
+                self._with_promised(row, beside, lambda row: explain(np.array((row,)), left))  # noqa: B023
+                undecided[row] = left[0]
+        explain(every, undecided)
+        return Misfit(len(nodes), dict(reasons), frozenset(blamed), tuple(sorted(resolvable)))

@@ -7,30 +7,35 @@ from collections.abc import Mapping
 NO_NODES = "no nodes available to schedule pods"
 NOT_HELPFUL = "Preemption is not helpful for scheduling"
 NO_VICTIMS = "No preemption victims found for incoming pod"
-# Claims on devices are not given away yet, so there are never any to take back.
+# What the plugin for device claims says before preemption is tried.
 NO_CLAIMS = "no new claims to deallocate"
-NEVER = f"{NO_CLAIMS}, preemption: not eligible due to preemptionPolicy=Never."
 # What an event's text may hold.
 EVENT_LIMIT = 1024
 
 
-def fit_error(nodes: int, reasons: Mapping[str, int], afterword: str = "") -> str:
-    """`0/3 nodes are available: 1 Insufficient cpu, 2 node(s) were unschedulable. preemption: ...`"""
-    counted = sorted(f"{count} {reason}" for reason, count in reasons.items())
-    message = f"0/{nodes} nodes are available:"
+def fit_error(nodes: int, reasons: Mapping[str, int], afterword: str = "", message: str = "") -> str:
+    """`0/3 nodes are available: 1 Insufficient cpu, 2 node(s) were unschedulable. preemption: ...`
+
+    `message` stands in the place of the reasons where one thing keeps the pod off all nodes.
+    """
+    text = f"0/{nodes} nodes are available:"
+    counted = [message] if message else sorted(f"{count} {reason}" for reason, count in reasons.items())
     if counted:
-        message += f" {', '.join(counted)}."
-    return f"{message} {afterword}" if afterword else message
+        text += f" {', '.join(counted)}."
+    return f"{text} {afterword}" if afterword else text
 
 
-def preemption(nodes: int, resolvable: int) -> str:
-    """The afterword where no pods are removed for this one; `resolvable` nodes could have been made to fit."""
-    reasons = {}
+def ineligible(reason: str) -> str:
+    """The afterword where a pod may not have others removed."""
+    return f"{NO_CLAIMS}, preemption: {reason}"
+
+
+def preemption(nodes: int, resolvable: int, reasons: Mapping[str, int]) -> str:
+    """The afterword where removing others does not help: `reasons` speak for the `resolvable` nodes."""
+    counted = dict(reasons)
     if nodes - resolvable:
-        reasons[NOT_HELPFUL] = nodes - resolvable
-    if resolvable:
-        reasons[NO_VICTIMS] = resolvable
-    return f"{NO_CLAIMS}, preemption: {fit_error(nodes, reasons)}"
+        counted[NOT_HELPFUL] = nodes - resolvable
+    return f"{NO_CLAIMS}, preemption: {fit_error(nodes, counted)}"
 
 
 def for_event(message: str) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy import typing as npt
 
 from pybernetes.api.types import core_v1
+from pybernetes.scheduler import counting, worlds
 from pybernetes.scheduler import shape as shapes
 
 Bools = npt.NDArray[np.bool_]
@@ -21,7 +22,10 @@ Taint = tuple[str, str, str]
 _FIXED = (shapes.CPU, shapes.MEMORY, shapes.STORAGE, shapes.PODS)
 
 
+# So many changes are remembered; who has not kept up by then starts anew.
 TOUCHED = 100_000
+# Above any priority.
+NOBODY = 2**40
 
 
 class Placed(NamedTuple):
@@ -31,10 +35,18 @@ class Placed(NamedTuple):
     shape: shapes.Shape
 
 
-class Nodes:
-    """The table. Rows are re-used; `alive` says which are in use."""
+class Topology(NamedTuple):
+    """A label as a partition of the nodes: `ids` has each row's domain, -1 where a node lacks the label."""
 
-    def __init__(self) -> None:
+    ids: Ints
+    domains: int
+
+
+class Nodes:
+    """The table. Rows are re-used; `alive` says which are in use. `world` is what else placement depends on."""
+
+    def __init__(self, world: worlds.World | None = None) -> None:
+        self.world = world or worlds.World()
         self.rows: dict[str, int] = {}
         self.names: list[str] = []
         self.objects: list[core_v1.Node | None] = []
@@ -48,6 +60,9 @@ class Nodes:
         self.allocatable: Ints = np.zeros((64, len(_FIXED)), np.int64)
         self.requested: Ints = np.zeros((64, len(_FIXED)), np.int64)
         self.counted: Ints = np.zeros((64, 2), np.int64)
+        # The lowest priority of the pods on a row; `NOBODY` on an empty one.
+        self.lowest: Ints = np.full(64, NOBODY, np.int64)
+        self.counts = counting.Counts(len(self.allocatable))
         self.placed: dict[str, Placed] = {}
         self._pods: list[set[str]] = []
         self._waiting: dict[str, dict[str, shapes.Shape]] = {}
@@ -56,6 +71,7 @@ class Nodes:
         self.version = 0
         # The rows whose room changed, in order; who keeps results catches up from where it last looked.
         self.touched: list[int] = []
+        self._topologies: dict[str, Topology] = {}
 
     def __len__(self) -> int:
         """How many nodes there are."""
@@ -82,6 +98,34 @@ class Nodes:
             self.requested = np.pad(self.requested, grown)
         return at
 
+    def topology(self, label: str) -> Topology:
+        """How a label parts the nodes; valid as long as `version` stays."""
+        known = self._topologies.get(label)
+        if known is None:
+            values: dict[str, int] = {}
+            ids = np.full(self.size, -1, np.int64)
+            for row, node in enumerate(self.objects):
+                value = node.metadata.labels.get(label) if node is not None else None
+                if value is not None:
+                    ids[row] = values.setdefault(value, len(values))
+            known = self._topologies[label] = Topology(ids, len(values))
+        return known
+
+    def invalidate(self) -> None:
+        """What results were worked out from has changed."""
+        self.version += 1
+        self._topologies.clear()
+        self.counts.forget_tallies()
+
+    def trim(self) -> None:
+        """Drop counters that nobody may need any more; before new results are worked out."""
+        if self.counts.trim():
+            self.invalidate()
+
+    def pods_on(self, row: int) -> set[str]:
+        """The uids of the pods that take room on a row."""
+        return self._pods[row]
+
     def put(self, node: core_v1.Node) -> None:
         """Add a node, or take over its changes."""
         name = node.metadata.name
@@ -93,7 +137,7 @@ class Nodes:
             return
         else:
             self._clear_facts(row)
-        self.version += 1
+        self.invalidate()
         bit = 1 << row
         self.objects[row] = node
         for key, value in node.metadata.labels.items():
@@ -129,7 +173,7 @@ class Nodes:
         row = self.rows.pop(name, None)
         if row is None:
             return
-        self.version += 1
+        self.invalidate()
         self._clear_facts(row)
         for uid in list(self._pods[row]):
             shape = self.placed[uid].shape
@@ -143,7 +187,8 @@ class Nodes:
     def add_pod(self, uid: str, node: str, shape: shapes.Shape) -> None:
         """A pod takes its room; a pod of a node that is not known yet waits for it."""
         if uid in self.placed:
-            if self.names[self.placed[uid].row] == node and self.placed[uid].shape.requests == shape.requests:
+            known = self.placed[uid]
+            if self.names[known.row] == node and (known.shape is shape or known.shape.key == shape.key):
                 return
             self.remove_pod(uid)
         row = self.rows.get(node)
@@ -153,6 +198,9 @@ class Nodes:
         self.placed[uid] = Placed(row, shape)
         self._pods[row].add(uid)
         self._account(row, shape, 1)
+        if shape.priority < self.lowest[row]:
+            self.lowest[row] = shape.priority
+        self.counts.add(row, _marks(shape), shape.terms)
         for port in shape.ports:
             self.ports[port] = self.ports.get(port, 0) | 1 << row
 
@@ -166,6 +214,9 @@ class Nodes:
         row, shape = placed
         self._pods[row].discard(uid)
         self._account(row, shape, -1)
+        if shape.priority == self.lowest[row]:
+            self.lowest[row] = min((self.placed[other].shape.priority for other in self._pods[row]), default=NOBODY)
+        self.counts.remove(row, _marks(shape), shape.terms)
         for port in shape.ports:
             still = any(port in self.placed[other].shape.ports for other in self._pods[row])
             if not still:
@@ -197,6 +248,8 @@ class Nodes:
                 self.allocatable = np.pad(self.allocatable, grown)
                 self.requested = np.pad(self.requested, grown)
                 self.counted = np.pad(self.counted, grown)
+                self.lowest = np.pad(self.lowest, (0, len(self.lowest)), constant_values=NOBODY)
+                self.counts.grow(len(self.allocatable))
         self.rows[name] = row
         self.alive |= 1 << row
         for uid, shape in self._waiting.pop(name, {}).items():
@@ -228,3 +281,7 @@ class Nodes:
                     self.images[image_name] = size, bits & others
                 else:
                     self.images.pop(image_name, None)
+
+
+def _marks(shape: shapes.Shape) -> counting.Marks:
+    return counting.Marks(shape.namespace, shape.marks, shape.terminating)

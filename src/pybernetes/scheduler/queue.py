@@ -6,72 +6,72 @@
        |                   v
     back-off <--moved-- unschedulable        (after five minutes without a change that helps: moved anyway)
 
-Higher priority first, then longer waiting. A pod's back-off doubles from 1 s to 10 s with its attempts.
+Higher priority first, then longer waiting. A pod's back-off doubles from 1 s to 10 s with its attempts; while there is
+nothing else to do, pods that merely did not fit are taken out of it early. Timers run only while somebody waits.
 """
 
 from __future__ import annotations
 
 import asyncio
-import enum
 import heapq
+from collections.abc import Callable
 
 from pybernetes.api.types import core_v1
 from pybernetes.kits.clock import Clock, Timer
+from pybernetes.scheduler import changes
 
 FIRST_BACKOFF = 1.0
 LAST_BACKOFF = 10.0
-# So many doublings are past the last back-off; a pod that nothing fits is tried for ever.
-DOUBLINGS = 4
+# Doubling longer would overflow a float; a pod that nothing fits is tried for ever.
+DOUBLINGS = 60
 UNSCHEDULABLE_SECONDS = 300.0
-FLUSH_SECONDS = 30.0
+# Events remembered for pods in flight; beyond that all count as if everything had happened.
+REMEMBERED = 10_000
 
-
-class Change(enum.Flag):
-    """What happened in the cluster that may let a pod fit."""
-
-    NODE = enum.auto()
-    ROOM = enum.auto()
-
-
-# The changes that can undo a plugin's rejection; those not listed here wait for NODE.
-HELPS = {"NodeResourcesFit": Change.NODE | Change.ROOM, "NodePorts": Change.NODE | Change.ROOM}
+Helps = Callable[[str, "Pending", changes.Event], bool]
 
 
 class Pending:
-    """A pod on its way."""
+    """A pod on its way. `rejected_by` names the plugins that turned it down everywhere."""
 
-    __slots__ = ("attempts", "pod", "rejected_by", "since", "tried")
+    __slots__ = ("attempts", "failed", "held", "pod", "rejected_by", "seen", "since", "tried")
 
     def __init__(self, pod: core_v1.Pod, since: float) -> None:
         self.pod, self.since = pod, since
         self.attempts = 0
         self.tried = 0.0
+        self.seen = 0
+        # An error, not a lack of room, ended its last attempt.
+        self.failed = False
+        # Pods are being removed for it; until that is done another attempt is of no use.
+        self.held = False
         self.rejected_by: frozenset[str] = frozenset()
 
-    @property
-    def backoff(self) -> float:
-        return min(FIRST_BACKOFF * 2.0 ** min(max(self.attempts - 1, 0), DOUBLINGS), LAST_BACKOFF)
 
-    def helped_by(self, change: Change) -> bool:
-        if not self.rejected_by:
-            return True
-        return any(HELPS.get(plugin, Change.NODE) & change for plugin in self.rejected_by)
+def _always(plugin: str, pending: Pending, event: changes.Event) -> bool:
+    return True
 
 
 class SchedulingQueue:
-    """See above. All by uid."""
+    """See above. All by uid. `helps(plugin, pending, event)` asks a plugin whether a change can undo its rejection."""
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(
+        self, clock: Clock, helps: Helps = _always, *, first: float = FIRST_BACKOFF, last: float = LAST_BACKOFF
+    ) -> None:
+        self._clock, self._helps, self._first, self._last = clock, helps, first, last
         self._heap: list[tuple[int, float, int, str]] = []
         self._active: dict[str, Pending] = {}
         self._backoff: dict[str, tuple[Pending, Timer]] = {}
         self._unschedulable: dict[str, Pending] = {}
-        self._flying: dict[str, Change] = {}
+        self._rejected_by: dict[str, dict[str, Pending]] = {}
+        self._held: dict[str, Pending] = {}
+        self._flying: dict[str, Pending] = {}
         self._deleted_in_flight: set[str] = set()
+        self._events: list[changes.Event] = []
+        self._forgotten = 0
         self._order = 0
         self._arrived = asyncio.Event()
-        self._flush = clock.call_later(FLUSH_SECONDS, self._flush_old)
+        self._flush: Timer | None = None
 
     def put(self, pod: core_v1.Pod) -> None:
         """Add a pod, or take over its changes; a change gives an unschedulable pod another try."""
@@ -81,18 +81,23 @@ class SchedulingQueue:
             known.pod = pod
         elif uid in self._backoff:
             self._backoff[uid][0].pod = pod
+        elif uid in self._held:
+            self._held[uid].pod = pod
         elif uid in self._unschedulable:
             waiting = self._unschedulable[uid]
             before, waiting.pod = waiting.pod, pod
-            if before.spec != pod.spec or before.metadata.labels != pod.metadata.labels:
-                del self._unschedulable[uid]
-                self._requeue(waiting)
+            if before.spec != pod.spec or before.metadata.labels != pod.metadata.labels or _unpromised(before, pod):
+                self._requeue(self._unpark(uid))
         elif uid not in self._flying:
             self._activate(Pending(pod, self._clock.monotonic()))
+        else:
+            self._flying[uid].pod = pod
 
     def remove(self, uid: str) -> None:
         self._active.pop(uid, None)
-        self._unschedulable.pop(uid, None)
+        self._held.pop(uid, None)
+        if uid in self._unschedulable:
+            self._unpark(uid)
         waiting = self._backoff.pop(uid, None)
         if waiting is not None:
             waiting[1].cancel()
@@ -101,7 +106,7 @@ class SchedulingQueue:
 
     async def pop(self, most: int) -> list[Pending]:
         """The next pods, at least one, at most so many; each must come back by `failed` or `placed`."""
-        while not self._active:
+        while not self._active and not self._hurry():
             self._heap.clear()
             self._arrived.clear()
             await self._arrived.wait()
@@ -111,41 +116,66 @@ class SchedulingQueue:
             if pending is not None:
                 pending.attempts += 1
                 pending.tried = self._clock.monotonic()
-                self._flying[pending.pod.metadata.uid] = Change(0)
+                pending.seen = self._forgotten + len(self._events)
+                self._flying[pending.pod.metadata.uid] = pending
                 popped.append(pending)
         return popped
 
     def placed(self, pending: Pending) -> None:
-        """It has a node now."""
-        uid = pending.pod.metadata.uid
-        self._flying.pop(uid, None)
-        self._deleted_in_flight.discard(uid)
+        """It has a node now, or needs none any more."""
+        self._land(pending)
 
-    def failed(self, pending: Pending, rejected_by: frozenset[str], *, retry: bool = False) -> None:
-        """No node fits; `retry`: it was an error, and another try may work without any change."""
+    def failed(self, pending: Pending, rejected_by: frozenset[str], *, error: bool = False) -> None:
+        """No node fits; `error`: something went wrong, and another try may work without any change."""
         uid = pending.pod.metadata.uid
-        meanwhile = self._flying.pop(uid, Change(0))
-        if uid in self._deleted_in_flight:
-            self._deleted_in_flight.discard(uid)
+        meanwhile = self._meanwhile(pending)
+        if not self._land(pending):
             return
-        pending.rejected_by = rejected_by
+        pending.rejected_by, pending.failed, pending.since = rejected_by, error, self._clock.monotonic()
         # What changed during the cycle may have come too late for it.
-        if retry or (meanwhile and pending.helped_by(meanwhile)):
+        if error or meanwhile is None or any(self._helped(pending, event) for event in meanwhile):
             self._requeue(pending)
-        else:
-            self._unschedulable[uid] = pending
+            return
+        self._unschedulable[uid] = pending
+        for plugin in rejected_by:
+            self._rejected_by.setdefault(plugin, {})[uid] = pending
+        self._plan_flush()
 
-    def changed(self, change: Change) -> None:
+    def happened(self, event: changes.Event) -> None:
         """Give the pods that this may help another try."""
-        for uid in self._flying:
-            self._flying[uid] |= change
-        for uid, pending in list(self._unschedulable.items()):
-            if pending.helped_by(change):
-                del self._unschedulable[uid]
-                self._requeue(pending)
+        if self._flying:
+            self._events.append(event)
+            if len(self._events) > REMEMBERED:
+                self._forgotten += len(self._events)
+                self._events.clear()
+        if not self._unschedulable:
+            return
+        helped = {
+            uid: pending
+            for plugin, waiting in self._rejected_by.items()
+            for uid, pending in waiting.items()
+            if self._helps(plugin, pending, event)
+        }
+        helped.update((uid, pending) for uid, pending in self._unschedulable.items() if not pending.rejected_by)
+        for uid in helped:
+            self._requeue(self._unpark(uid))
+
+    def hold(self, pending: Pending) -> None:
+        """Keep a pod from being tried until `release`."""
+        pending.held = True
+
+    def release(self, pending: Pending, *, retry: bool = False) -> None:
+        """Let it be tried again: if something has helped meanwhile, or, with `retry`, in any case."""
+        pending.held = False
+        uid = pending.pod.metadata.uid
+        if uid in self._held:
+            self._requeue(self._held.pop(uid))
+        elif retry and uid in self._unschedulable:
+            self._activate(self._unpark(uid))
 
     def close(self) -> None:
-        self._flush.cancel()
+        if self._flush is not None:
+            self._flush.cancel()
         for _, timer in self._backoff.values():
             timer.cancel()
         self._backoff.clear()
@@ -154,18 +184,70 @@ class SchedulingQueue:
         """How many pods are ready to be tried."""
         return len(self._active)
 
+    def counts(self) -> dict[str, int]:
+        """How many pods wait, by where."""
+        return {"active": len(self._active), "backoff": len(self._backoff), "unschedulable": len(self._unschedulable)}
+
+    def backoff_of(self, pending: Pending) -> float:
+        return min(self._first * 2.0 ** min(max(pending.attempts - 1, 0), DOUBLINGS), self._last)
+
+    def _helped(self, pending: Pending, event: changes.Event) -> bool:
+        if not pending.rejected_by:
+            return True
+        return any(self._helps(plugin, pending, event) for plugin in pending.rejected_by)
+
+    def _meanwhile(self, pending: Pending) -> list[changes.Event] | None:
+        """What happened since it was popped; None: more than was kept."""
+        start = pending.seen - self._forgotten
+        return self._events[start:] if start >= 0 else None
+
+    def _land(self, pending: Pending) -> bool:
+        """Whether it is still wanted."""
+        uid = pending.pod.metadata.uid
+        self._flying.pop(uid, None)
+        if not self._flying:
+            self._forgotten += len(self._events)
+            self._events.clear()
+        if uid in self._deleted_in_flight:
+            self._deleted_in_flight.discard(uid)
+            return False
+        return True
+
+    def _unpark(self, uid: str) -> Pending:
+        pending = self._unschedulable.pop(uid)
+        for plugin in pending.rejected_by:
+            waiting = self._rejected_by[plugin]
+            del waiting[uid]
+            if not waiting:
+                del self._rejected_by[plugin]
+        return pending
+
     def _requeue(self, pending: Pending) -> None:
-        left = pending.tried + pending.backoff - self._clock.monotonic()
+        if pending.held:
+            self._held[pending.pod.metadata.uid] = pending
+            return
+        left = pending.tried + self.backoff_of(pending) - self._clock.monotonic()
         if left <= 0:
             self._activate(pending)
             return
         uid = pending.pod.metadata.uid
         self._backoff[uid] = pending, self._clock.call_later(left, lambda: self._backoff_over(uid))
+        if not pending.failed:
+            self._arrived.set()
 
     def _backoff_over(self, uid: str) -> None:
         waiting = self._backoff.pop(uid, None)
         if waiting is not None:
             self._activate(waiting[0])
+
+    def _hurry(self) -> bool:
+        """With nothing else to do, try the pods in back-off that merely did not fit."""
+        early = [uid for uid, (pending, _) in self._backoff.items() if not pending.failed]
+        for uid in early:
+            pending, timer = self._backoff.pop(uid)
+            timer.cancel()
+            self._activate(pending)
+        return bool(early)
 
     def _activate(self, pending: Pending) -> None:
         uid = pending.pod.metadata.uid
@@ -174,10 +256,21 @@ class SchedulingQueue:
         heapq.heappush(self._heap, (-(pending.pod.spec.priority or 0), pending.since, self._order, uid))
         self._arrived.set()
 
+    def _plan_flush(self) -> None:
+        if self._flush is None:
+            self._flush = self._clock.call_later(UNSCHEDULABLE_SECONDS, self._flush_old)
+
     def _flush_old(self) -> None:
+        self._flush = None
         now = self._clock.monotonic()
         for uid, pending in list(self._unschedulable.items()):
-            if now - pending.tried > UNSCHEDULABLE_SECONDS:
-                del self._unschedulable[uid]
-                self._requeue(pending)
-        self._flush = self._clock.call_later(FLUSH_SECONDS, self._flush_old)
+            if now - pending.since >= UNSCHEDULABLE_SECONDS:
+                self._requeue(self._unpark(uid))
+        if self._unschedulable:
+            oldest = min(pending.since for pending in self._unschedulable.values())
+            self._flush = self._clock.call_later(oldest + UNSCHEDULABLE_SECONDS - now, self._flush_old)
+
+
+def _unpromised(before: core_v1.Pod, after: core_v1.Pod) -> bool:
+    """Whether it has lost the node it was nominated for."""
+    return bool(before.status.nominatedNodeName) and not after.status.nominatedNodeName

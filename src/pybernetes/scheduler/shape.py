@@ -7,7 +7,8 @@ from typing import NamedTuple
 import msgspec
 
 from pybernetes.api import codecs, quantity
-from pybernetes.api.types import core_v1
+from pybernetes.api.types import core_v1, meta_v1
+from pybernetes.scheduler import terms
 
 CPU, MEMORY, STORAGE, PODS = "cpu", "memory", "ephemeral-storage", "pods"
 # What a container that asks for nothing counts as when nodes are compared (not when they are filled).
@@ -30,10 +31,29 @@ class HostPort(NamedTuple):
         return self.ip == other.ip or "0.0.0.0" in (self.ip, other.ip)
 
 
-class Shape(msgspec.Struct, frozen=True, kw_only=True):
-    """Amounts are milli-CPUs for cpu, bytes, or whole units. `key` is equal for pods of one shape."""
+class Owner(NamedTuple):
+    """The controller that a pod belongs to."""
+
+    version: str
+    kind: str
+    name: str
+
+
+class Shape(msgspec.Struct, frozen=True, kw_only=True, weakref=True, eq=False):
+    """Amounts are milli-CPUs for cpu, bytes, or whole units. `key` is equal for pods of one shape.
+
+    `single`: it depends on more than its key says (volumes, device claims), so a decision serves one pod only.
+    """
 
     key: bytes
+    namespace: str
+    labels: dict[str, str]
+    marks: tuple[tuple[str, str], ...]
+    terminating: bool
+    owner: Owner | None
+    terms: tuple[terms.Carried, ...]
+    claims: tuple[str, ...]
+    single: bool
     requests: Amounts
     counted_cpu: int
     counted_memory: int
@@ -100,30 +120,79 @@ def host_ports(spec: core_v1.PodSpec) -> tuple[HostPort, ...]:
     )
 
 
+# Owners whose selectors say which pods are to be spread.
+_SPREAD_BY = frozenset({"ReplicationController", "ReplicaSet", "StatefulSet"})
+
+
+def _owner(meta: meta_v1.ObjectMeta) -> Owner | None:
+    for reference in meta.ownerReferences:
+        if reference.controller:
+            known = reference.kind in _SPREAD_BY
+            return Owner(reference.apiVersion, reference.kind, reference.name) if known else None
+    return None
+
+
+def claims(pod: core_v1.Pod) -> tuple[str, ...]:
+    """The names of the volume claims that a pod uses, its ephemeral ones included."""
+    found = []
+    for volume in pod.spec.volumes:
+        if volume.persistentVolumeClaim is not None:
+            found.append(volume.persistentVolumeClaim.claimName)
+        elif volume.ephemeral is not None:
+            found.append(f"{pod.metadata.name}-{volume.name}")
+    return tuple(found)
+
+
+def _inline(volume: core_v1.Volume) -> bool:
+    """Whether it is attached to a node without a claim, so that others may be in its way."""
+    return any(
+        source is not None
+        for source in (volume.gcePersistentDisk, volume.awsElasticBlockStore, volume.rbd, volume.iscsi, volume.csi)
+    )
+
+
 def of(pod: core_v1.Pod) -> Shape:
     """The shape of a pod."""
-    spec = pod.spec
+    spec, meta = pod.spec, pod.metadata
     asked = {name: value for name, value in requests(spec).items() if value}
     ports = host_ports(spec)
     images = tuple(sorted(container.image for container in (*spec.containers, *spec.initContainers)))
     counted = _counted(spec, CPU, DEFAULT_CPU_MILLI), _counted(spec, MEMORY, DEFAULT_MEMORY)
+    marks = tuple(sorted(meta.labels.items()))
+    owner = _owner(meta)
+    claimed = claims(pod)
+    inline = [volume for volume in spec.volumes if _inline(volume)]
+    terminating = meta.deletionTimestamp is not None
     depends_on = (
-        pod.metadata.namespace,
-        sorted(pod.metadata.labels.items()),
+        meta.namespace,
+        marks,
+        terminating,
+        owner,
         sorted(asked.items()),
         counted,
         ports,
         images,
+        spec.schedulerName,
         spec.priority,
         spec.preemptionPolicy,
-        spec.nodeName,
         sorted(spec.nodeSelector.items()),
         spec.affinity,
         spec.tolerations,
         spec.topologySpreadConstraints,
+        claimed,
+        inline,
+        [claim.name for claim in spec.resourceClaims],
     )
     return Shape(
         key=codecs.encode(depends_on),
+        namespace=meta.namespace,
+        labels=meta.labels,
+        marks=marks,
+        terminating=terminating,
+        owner=owner,
+        terms=terms.of(pod),
+        claims=claimed,
+        single=bool(claimed or inline or spec.resourceClaims),
         requests=asked,
         counted_cpu=counted[0],
         counted_memory=counted[1],

@@ -1,20 +1,112 @@
 from __future__ import annotations
 
+import asyncio
+
+import pytest
+
 from pybernetes.api.types import core_v1, meta_v1
 from pybernetes.kits.clock import VirtualClock
-from pybernetes.scheduler import queue
+from pybernetes.scheduler import changes, queue
 
 
-async def test_a_pod_that_nothing_fits_is_tried_again_however_often_it_was() -> None:
-    clock = VirtualClock()
+def pod(name: str, priority: int = 0) -> core_v1.Pod:
+    meta = meta_v1.ObjectMeta(name=name, namespace="default", uid=name)
+    return core_v1.Pod(metadata=meta, spec=core_v1.PodSpec(priority=priority))
+
+
+ROOM = changes.Event(changes.Change.POD_GONE)
+NODE = changes.Event(changes.Change.NODE_ADDED)
+
+
+@pytest.fixture
+def clock() -> VirtualClock:
+    return VirtualClock()
+
+
+async def names(waiting: queue.SchedulingQueue) -> list[str]:
+    popped = await asyncio.wait_for(waiting.pop(10), 5)
+    return [found.pod.metadata.name for found in popped]
+
+
+async def test_a_pod_that_failed_with_an_error_sits_out_its_back_off(clock: VirtualClock) -> None:
     waiting = queue.SchedulingQueue(clock)
-    waiting.put(core_v1.Pod(metadata=meta_v1.ObjectMeta(name="big", namespace="default", uid="u")))
+    waiting.put(pod("big"))
     [pending] = await waiting.pop(1)
     pending.attempts = 5000
-    waiting.failed(pending, frozenset({"NodeResourcesFit"}))
-    waiting.changed(queue.Change.ROOM)
+    waiting.failed(pending, frozenset(), error=True)
     await clock.advance(9.0)
-    assert not len(waiting)
+    assert waiting.counts() == {"active": 0, "backoff": 1, "unschedulable": 0}
     await clock.advance(1.5)
-    assert [found.pod.metadata.name for found in await waiting.pop(1)] == ["big"]
+    assert await names(waiting) == ["big"]
+    waiting.close()
+
+
+async def test_a_pod_that_did_not_fit_is_tried_early_when_something_helps_and_nobody_else_waits(
+    clock: VirtualClock,
+) -> None:
+    waiting = queue.SchedulingQueue(clock)
+    waiting.put(pod("big"))
+    [pending] = await waiting.pop(1)
+    waiting.failed(pending, frozenset({"NodeResourcesFit"}))
+    assert waiting.counts() == {"active": 0, "backoff": 0, "unschedulable": 1}
+    waiting.happened(ROOM)
+    assert waiting.counts() == {"active": 0, "backoff": 1, "unschedulable": 0}
+    assert await names(waiting) == ["big"]
+    waiting.close()
+
+
+async def test_only_changes_that_help_move_a_pod_also_those_during_its_cycle(clock: VirtualClock) -> None:
+    def helps(plugin: str, pending: queue.Pending, event: changes.Event) -> bool:
+        return plugin == "A" and event.change is changes.Change.NODE_ADDED
+
+    waiting = queue.SchedulingQueue(clock, helps)
+    waiting.put(pod("a"))
+    [pending] = await waiting.pop(1)
+    waiting.happened(ROOM)
+    waiting.failed(pending, frozenset({"A", "B"}))
+    assert waiting.counts()["unschedulable"] == 1
+    waiting.happened(ROOM)
+    assert waiting.counts()["unschedulable"] == 1
+    waiting.happened(NODE)
+    assert waiting.counts()["unschedulable"] == 0
+    [pending] = await waiting.pop(1)
+    waiting.happened(NODE)
+    waiting.failed(pending, frozenset({"A"}))
+    assert waiting.counts()["unschedulable"] == 0
+    waiting.close()
+
+
+async def test_five_minutes_without_help_bring_another_try_and_idle_queues_have_no_timers(clock: VirtualClock) -> None:
+    waiting = queue.SchedulingQueue(clock, lambda *_: False)
+    assert not clock._timers
+    waiting.put(pod("a"))
+    [pending] = await waiting.pop(1)
+    waiting.failed(pending, frozenset({"A"}))
+    await clock.advance(299)
+    assert waiting.counts()["unschedulable"] == 1
+    await clock.advance(1)
+    assert waiting.counts()["active"] == 1
+    assert not clock._timers
+    waiting.close()
+
+
+async def test_more_important_pods_go_first_then_those_that_waited_longer(clock: VirtualClock) -> None:
+    waiting = queue.SchedulingQueue(clock)
+    for name, priority in (("a", 0), ("b", 10), ("c", 0)):
+        waiting.put(pod(name, priority))
+        await clock.advance(1)
+    assert await names(waiting) == ["b", "a", "c"]
+    waiting.close()
+
+
+async def test_a_held_pod_waits_for_its_release(clock: VirtualClock) -> None:
+    waiting = queue.SchedulingQueue(clock)
+    waiting.put(pod("a"))
+    [pending] = await waiting.pop(1)
+    waiting.hold(pending)
+    waiting.failed(pending, frozenset({"A"}))
+    waiting.happened(ROOM)
+    assert waiting.counts() == {"active": 0, "backoff": 0, "unschedulable": 0}
+    waiting.release(pending)
+    assert waiting.counts()["backoff"] == 1
     waiting.close()

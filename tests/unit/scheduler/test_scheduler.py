@@ -61,8 +61,7 @@ async def world() -> AsyncIterator[World]:
     await made.informers.start()
     running = asyncio.ensure_future(made.scheduler.run())
     await made.informers.wait_synced()
-    while not hasattr(made.scheduler, "_queue"):  # noqa: ASYNC110  # the import of numpy runs in a thread
-        await asyncio.sleep(0)
+    await made.scheduler.ready.wait()
     yield made
     running.cancel()
     await asyncio.wait([running])

@@ -11,7 +11,7 @@ from pybernetes.scheduler import shape as shapes
 from pybernetes.scheduler.plugins import plugin
 
 
-class NodeResourcesBalancedAllocation(plugin.Base):
+class NodeResourcesBalancedAllocation(plugin.Plugin):
     name = "NodeResourcesBalancedAllocation"
     weight = 1
 

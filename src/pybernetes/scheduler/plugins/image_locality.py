@@ -15,7 +15,7 @@ LOWEST = 23 * _MEGABYTE
 HIGHEST_PER_CONTAINER = 1000 * _MEGABYTE
 
 
-class ImageLocality(plugin.Base):
+class ImageLocality(plugin.Plugin):
     name = "ImageLocality"
     weight = 1
 

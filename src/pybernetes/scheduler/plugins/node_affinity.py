@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pybernetes.api.types import core_v1
+from pybernetes.scheduler import changes
 from pybernetes.scheduler import nodes as tables
 from pybernetes.scheduler import shape as shapes
 from pybernetes.scheduler.plugins import plugin
@@ -20,10 +21,11 @@ class _State(NamedTuple):
     preferred: tables.Ints | None
 
 
-class NodeAffinity(plugin.Base):
+class NodeAffinity(plugin.Plugin):
     name = "NodeAffinity"
     weight = 2
     scale = plugin.Scale.MOST
+    helped_by = changes.Change.NODE_ADDED | changes.Change.NODE_LABELS
 
     def prepare(self, shape: shapes.Shape, nodes: tables.Nodes) -> Any | None:
         affinity = shape.spec.affinity.nodeAffinity if shape.spec.affinity is not None else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pybernetes.scheduler import changes
 from pybernetes.scheduler import nodes as tables
 from pybernetes.scheduler import shape as shapes
 from pybernetes.scheduler.plugins import plugin
@@ -11,8 +12,9 @@ from pybernetes.scheduler.plugins import plugin
 REASON = "node(s) didn't match the requested node name"
 
 
-class NodeName(plugin.Base):
+class NodeName(plugin.Plugin):
     name = "NodeName"
+    helped_by = changes.Change.NODE_ADDED
 
     def prepare(self, shape: shapes.Shape, nodes: tables.Nodes) -> Any | None:
         if not shape.spec.nodeName:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pybernetes.scheduler import changes
 from pybernetes.scheduler import nodes as tables
 from pybernetes.scheduler import shape as shapes
 from pybernetes.scheduler.plugins import plugin
@@ -11,8 +12,9 @@ from pybernetes.scheduler.plugins import plugin
 REASON = "node(s) didn't have free ports for the requested pod ports"
 
 
-class NodePorts(plugin.Base):
+class NodePorts(plugin.Plugin):
     name = "NodePorts"
+    helped_by = changes.Change.NODE_ADDED | changes.Change.POD_GONE
 
     def prepare(self, shape: shapes.Shape, nodes: tables.Nodes) -> Any | None:
         return shape.ports or None

@@ -6,14 +6,16 @@ from typing import Any
 
 import numpy as np
 
+from pybernetes.scheduler import changes
 from pybernetes.scheduler import nodes as tables
 from pybernetes.scheduler import shape as shapes
 from pybernetes.scheduler.plugins import plugin
 
 
-class NodeResourcesFit(plugin.Base):
+class NodeResourcesFit(plugin.Plugin):
     name = "NodeResourcesFit"
     weight = 1
+    helped_by = changes.Change.ROOM
 
     def prepare(self, shape: shapes.Shape, nodes: tables.Nodes) -> Any | None:
         for resource in shape.requests:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pybernetes.api import tolerations
+from pybernetes.scheduler import changes
 from pybernetes.scheduler import nodes as tables
 from pybernetes.scheduler import shape as shapes
 from pybernetes.scheduler.plugins import plugin
@@ -13,8 +14,9 @@ TAINT = "node.kubernetes.io/unschedulable"
 REASON = "node(s) were unschedulable"
 
 
-class NodeUnschedulable(plugin.Base):
+class NodeUnschedulable(plugin.Plugin):
     name = "NodeUnschedulable"
+    helped_by = changes.Change.NODE_ADDED | changes.Change.NODE_TAINTS
 
     def prepare(self, shape: shapes.Shape, nodes: tables.Nodes) -> Any | None:
         if not nodes.unschedulable:

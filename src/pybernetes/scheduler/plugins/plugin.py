@@ -1,21 +1,29 @@
 """What a plugin is: pure functions over columns of nodes.
 
-For plugin authors:
+For plugin authors (docs/scheduler.md has examples):
 
-- `prepare(shape, nodes)` works out, once per shape and state of the nodes, what the other two need; None means that
-  the plugin has nothing to say about such pods.
+- `prepare(shape, nodes)` works out, once per shape and state of the nodes' own facts, what the others need; None means
+  that the plugin has nothing to say about such pods. It raises `Rejected` where no node at all can do.
 - `reject(state, nodes, rows)` answers, for those rows, what is wrong with each: masks of equal length with their
   reasons. A node is out as soon as one mask says so; later plugins are then not heard about it.
 - `score(state, nodes, rows)` answers higher numbers for better rows; `scale` says how they become 0..100.
-- `local` is True where placing a pod changes the answers for its own node only: the results for all other rows are
-  then kept for the next pod of the shape.
+- `rank(state, nodes, feasible)` is for plugins that scale in their own way: 0..100 for every row, `feasible` being
+  the mask of those that are in the race.
+- `wide` is True where placing a pod may change the answers for other nodes than its own: such a plugin is asked again
+  about all rows after every placement, others about that row only.
+- `helped_by` lists the changes in the cluster that can undo a rejection by this plugin; `helps` may look closer.
 """
 
 from __future__ import annotations
 
 import enum
-from typing import Any, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple
 
+import msgspec
+import numpy as np
+
+from pybernetes.api.types import core_v1
+from pybernetes.scheduler import changes
 from pybernetes.scheduler import nodes as tables
 from pybernetes.scheduler import shape as shapes
 
@@ -38,28 +46,26 @@ class Rejection(NamedTuple):
     final: tables.Bools | bool
 
 
-class Plugin(Protocol):
-    """One plugin; see above."""
+class Rejected(Exception):
+    """No node can do, for this reason. `final`: removing pods would not help either."""
 
-    name: str
-    weight: int
-    local: bool
-    scale: Scale
-
-    def prepare(self, shape: shapes.Shape, nodes: tables.Nodes) -> Any | None: ...
-
-    def reject(self, state: Any, nodes: tables.Nodes, rows: Any) -> list[Rejection]: ...
-
-    def score(self, state: Any, nodes: tables.Nodes, rows: Any) -> tables.Ints | None: ...
+    def __init__(self, reason: str, *, final: bool = True) -> None:
+        super().__init__(reason)
+        self.reason, self.final = reason, final
 
 
-class Base:
-    """Defaults: no opinion."""
+class Plugin:
+    """Defaults: no opinion. `Args` is what its entry in `pluginConfig` may hold."""
 
-    name = ""
-    weight = 0
-    local = True
-    scale = Scale.NONE
+    name: ClassVar[str] = ""
+    weight: ClassVar[int] = 0
+    wide: ClassVar[bool] = False
+    scale: ClassVar[Scale] = Scale.NONE
+    helped_by: ClassVar[changes.Change] = changes.Change.ANY
+    Args: ClassVar[type[msgspec.Struct] | None] = None
+
+    def __init__(self, args: Any = None) -> None:
+        self.args = args if args is not None or self.Args is None else self.Args()
 
     def prepare(self, shape: shapes.Shape, nodes: tables.Nodes) -> Any | None:
         return None
@@ -69,3 +75,20 @@ class Base:
 
     def score(self, state: Any, nodes: tables.Nodes, rows: Any) -> tables.Ints | None:
         return None
+
+    def rank(self, state: Any, nodes: tables.Nodes, feasible: tables.Bools) -> tables.Ints | None:
+        raw = self.score(state, nodes, slice(0, nodes.size))
+        if raw is None or self.scale is Scale.NONE:
+            return raw
+        return scaled(raw, self.scale, int(raw[feasible].max(initial=0)))
+
+    def helps(self, pod: core_v1.Pod, event: changes.Event) -> bool:
+        return True
+
+
+def scaled(raw: tables.Ints, scale: Scale, highest: int) -> tables.Ints:
+    """Shares of the highest score, in percent."""
+    if not highest:
+        return np.full(len(raw), MAX if scale is Scale.LEAST else 0, np.int64)
+    shares: tables.Ints = raw * MAX // highest
+    return MAX - shares if scale is Scale.LEAST else shares

@@ -12,13 +12,13 @@ from pybernetes.scheduler.plugins.node_resources_fit import NodeResourcesFit
 from pybernetes.scheduler.plugins.node_unschedulable import NodeUnschedulable
 from pybernetes.scheduler.plugins.taint_toleration import TaintToleration
 
-PLUGINS: tuple[plugin.Plugin, ...] = (
-    NodeUnschedulable(),
-    NodeName(),
-    TaintToleration(),
-    NodeAffinity(),
-    NodePorts(),
-    NodeResourcesFit(),
-    NodeResourcesBalancedAllocation(),
-    ImageLocality(),
+PLUGINS: tuple[type[plugin.Plugin], ...] = (
+    NodeUnschedulable,
+    NodeName,
+    TaintToleration,
+    NodeAffinity,
+    NodePorts,
+    NodeResourcesFit,
+    NodeResourcesBalancedAllocation,
+    ImageLocality,
 )

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pybernetes.api import tolerations
+from pybernetes.scheduler import changes
 from pybernetes.scheduler import nodes as tables
 from pybernetes.scheduler import shape as shapes
 from pybernetes.scheduler.plugins import plugin
@@ -19,10 +20,11 @@ class _State(NamedTuple):
     soft: tables.Ints
 
 
-class TaintToleration(plugin.Base):
+class TaintToleration(plugin.Plugin):
     name = "TaintToleration"
     weight = 3
     scale = plugin.Scale.LEAST
+    helped_by = changes.Change.NODE_ADDED | changes.Change.NODE_TAINTS
 
     def prepare(self, shape: shapes.Shape, nodes: tables.Nodes) -> Any | None:
         hard = 0
@@ -34,6 +36,9 @@ class TaintToleration(plugin.Base):
                 soft += nodes.mask(bits)
             elif effect in (tolerations.NO_SCHEDULE, tolerations.NO_EXECUTE):
                 hard |= bits
+        if not hard and not soft.any():
+            # All nodes are alike.
+            return None
         return _State(nodes.mask(hard), soft)
 
     def reject(self, state: _State, nodes: tables.Nodes, rows: Any) -> list[plugin.Rejection]:

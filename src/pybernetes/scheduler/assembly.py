@@ -1,0 +1,28 @@
+"""Puts the parts of a scheduler together; importing this imports numpy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pybernetes.client import Client
+from pybernetes.informers import Informers, Recorder
+from pybernetes.kits.chance import Chance
+from pybernetes.kits.clock import Clock
+from pybernetes.scheduler import engine, profiles, watching, writes
+
+
+def assemble(
+    client: Client, informers: Informers, *, clock: Clock, chance: Chance, recorder: Callable[[str], Recorder]
+) -> tuple[watching.Watching, engine.Engine]:
+    """What follows the cluster, and what schedules; the former is to be started with the latter's queue."""
+    used = {one.name: one for one in (profiles.default(),)}
+    cluster = watching.Watching(informers, used, profiles.DEFAULT)
+    working = engine.Engine(
+        cluster,
+        writes.Writes(client, clock),
+        profiles=used,
+        recorders={name: recorder(name) for name in used},
+        clock=clock,
+        chance=chance,
+    )
+    return cluster, working

@@ -1,0 +1,248 @@
+"""Takes pods from the queue, lets `cycle` choose a node for each, and has the outcome written.
+
+A placed pod is assumed to take its room at once; the binding is written in the background, many at a time. Should it
+fail, the room is given back and the pod tried again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+
+from pybernetes.api.types import core_v1, policy_v1
+from pybernetes.informers import Recorder, key_of
+from pybernetes.kits import causes
+from pybernetes.kits.chance import Chance
+from pybernetes.kits.clock import Clock
+from pybernetes.kits.tasks import Tasks
+from pybernetes.scheduler import changes, cycle, failure, preemption, profiles, queue, shape, watching, writes
+
+log = logging.getLogger(__name__)
+
+# Pods taken from the queue at once, and bindings written at the same time.
+BATCH = 256
+BINDINGS = 256
+# Shapes whose decisions are kept.
+SHAPES = 256
+# The event loop gets its turn after so many seconds of choosing.
+SLICE_SECONDS = 0.002
+
+
+class Engine:
+    """Schedules the pods whose `schedulerName` is one of the profiles."""
+
+    def __init__(
+        self,
+        cluster: watching.Watching,
+        written: writes.Writes,
+        *,
+        profiles: Mapping[str, profiles.Profile],
+        recorders: Mapping[str, Recorder],
+        clock: Clock,
+        chance: Chance,
+    ) -> None:
+        self._cluster, self._writes, self._profiles, self._recorders = cluster, written, profiles, recorders
+        self._clock, self._chance = clock, chance
+        self.queue = queue.SchedulingQueue(clock, self._helps)
+        self._tasks = Tasks()
+        self._binding = asyncio.Semaphore(BINDINGS)
+        self._cycles: dict[tuple[str, bytes], cycle.Cycle] = {}
+        self._plugins = {used.plugin.name: used.plugin for one in profiles.values() for used in one.plugins}
+        self._turn = 0.0
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        try:
+            while True:
+                await self._schedule(await self.queue.pop(BATCH))
+        finally:
+            self.queue.close()
+            await self._tasks.close()
+
+    async def close(self) -> None:
+        await self._tasks.close()
+
+    def _helps(self, plugin: str, pending: queue.Pending, event: changes.Event) -> bool:
+        known = self._plugins.get(plugin)
+        return known is None or (bool(known.helped_by & event.change) and known.helps(pending.pod, event))
+
+    # Choosing
+
+    async def _schedule(self, batch: list[queue.Pending]) -> None:
+        self._turn = self._clock.monotonic()
+        for at, pending in enumerate(batch):
+            try:
+                left = self._choose(pending)
+                if left is not None:
+                    await self._unfit(pending, *left)
+            except Exception as error:
+                log.exception("scheduling %s failed", key_of(pending.pod))
+                self._fail(pending, frozenset(), str(error), "SchedulerError", error=True)
+            if at % 64 == 63:
+                await self._breathe()
+            else:
+                await self._breathe_if_due()
+        while self._binding.locked():
+            async with self._binding:
+                pass
+
+    async def _breathe_if_due(self) -> None:
+        if self._clock.monotonic() - self._turn > SLICE_SECONDS:
+            await self._breathe()
+
+    async def _breathe(self) -> None:
+        await asyncio.sleep(0)
+        self._turn = self._clock.monotonic()
+
+    def _choose(self, pending: queue.Pending) -> tuple[cycle.Cycle, cycle.Promised | None] | None:
+        """Places the pod; where no node fits, answers the decision to be looked into."""
+        cluster = self._cluster
+        pod = cluster.current(pending.pod)
+        if pod is None or not cluster.is_ours(pod):
+            self.queue.placed(pending)
+            return None
+        pending.pod = pod
+        if not len(cluster.nodes):
+            self._fail(pending, frozenset(), failure.NO_NODES, "Unschedulable")
+            return None
+        found = cluster.shape(pod)
+        decision = self._decision(self._profiles[cluster.profile_of(pod)], found)
+        promised = cluster.nominations.promised(cluster.nodes, pod.metadata.uid, found.priority)
+        wish = cluster.nominations.node_of(pod)
+        node = decision.place(promised, cluster.nodes.rows.get(wish, -1) if wish else -1)
+        if node is None:
+            return decision, promised
+        cluster.assume(pod, node)
+        self._tasks.spawn(self._bind(pending, node), name=f"bind {key_of(pod)}")
+        return None
+
+    def _decision(self, profile: profiles.Profile, found: shape.Shape) -> cycle.Cycle:
+        nodes = self._cluster.nodes
+        key = profile.name, found.key
+        known = self._cycles.get(key)
+        if known is not None and known.version == nodes.version and not found.single:
+            return known
+        if known is not None or len(self._cycles) >= SHAPES:
+            self._cycles.clear()
+        nodes.trim()
+        decision = self._cycles[key] = cycle.Cycle(found, nodes, profile.plugins, self._chance)
+        return decision
+
+    # Making room
+
+    async def _unfit(self, pending: queue.Pending, decision: cycle.Cycle, promised: cycle.Promised | None) -> None:
+        misfit = decision.misfit(promised)
+        afterword, nominated = await self._preempt(pending, decision, promised, misfit)
+        message = failure.fit_error(misfit.nodes, misfit.reasons, afterword, misfit.message)
+        self._fail(pending, misfit.plugins, message, "Unschedulable", nominated=nominated)
+
+    async def _preempt(
+        self,
+        pending: queue.Pending,
+        decision: cycle.Cycle,
+        promised: cycle.Promised | None,
+        misfit: cycle.Misfit,
+    ) -> tuple[str, str | None]:
+        """What to add to the message, and the node that the pod is nominated for (None: as before)."""
+        cluster, pod = self._cluster, pending.pod
+        args = self._profiles[cluster.profile_of(pod)].preemption
+        if args is None:
+            return failure.NO_CLAIMS, None
+        nominated = cluster.nominations.node_of(pod)
+        ineligible = preemption.ineligible(pod, nominated, misfit, cluster.nodes, cluster.pod)
+        if ineligible is not None:
+            return failure.ineligible(ineligible), None
+        now = self._clock.time()
+        search = await preemption.Preemption(
+            decision,
+            cluster.nodes,
+            pods=cluster.pod,
+            priority=pod.spec.priority or 0,
+            promised=promised,
+            budgets=cluster.world.of(policy_v1.PodDisruptionBudget),
+            now=now,
+            args=args,
+        ).search(misfit.resolvable, self._chance, self._breathe_if_due)
+        if not search.candidates:
+            return failure.preemption(misfit.nodes, len(misfit.resolvable), search.reasons), ""
+        best = preemption.pick(search.candidates, now)
+        self._remove(pending, best)
+        return "", best.node
+
+    def _remove(self, pending: queue.Pending, best: preemption.Candidate) -> None:
+        victims = [victim for victim in best.victims if victim.metadata.deletionTimestamp is None]
+        lower = self._cluster.nominations.below(best.node, pending.pod.spec.priority or 0)
+        for other in lower:
+            self._cluster.nominations.remove(other.metadata.uid)
+        if victims or lower:
+            self.queue.hold(pending)
+            self._tasks.spawn(self._evict(pending, best.node, victims, lower), name=f"room for {key_of(pending.pod)}")
+
+    async def _evict(
+        self, pending: queue.Pending, node: str, victims: list[core_v1.Pod], lower: list[core_v1.Pod]
+    ) -> None:
+        pod = pending.pod
+        scheduler = self._cluster.profile_of(pod)
+        causes.current.set(causes.Cause(scheduler, key_of(pod), "pod without a node"))
+        failed = False
+
+        async def one(victim: core_v1.Pod) -> None:
+            if await self._writes.evict(victim, scheduler):
+                message = f"Preempted by pod {pod.metadata.uid} on node {node}"
+                self._recorders[scheduler].event(victim, "Normal", "Preempted", message)
+
+        try:
+            await asyncio.gather(*(self._writes.unnominate(other) for other in lower))
+            outcomes = await asyncio.gather(*(one(victim) for victim in victims), return_exceptions=True)
+            for outcome in outcomes:
+                if isinstance(outcome, BaseException):
+                    failed = True
+                    log.warning("removing a pod for %s failed: %s", key_of(pod), outcome)
+        finally:
+            self.queue.release(pending, retry=failed)
+
+    # Telling
+
+    async def _bind(self, pending: queue.Pending, node: str) -> None:
+        pod = pending.pod
+        causes.current.set(causes.Cause(self._cluster.profile_of(pod), key_of(pod), "pod without a node"))
+        try:
+            async with self._binding:
+                await self._writes.bind(pod, node)
+        except writes.FAILURES as error:
+            current = self._cluster.current(pod)
+            if current is None or current.spec.nodeName:
+                self._cluster.assumed.pop(pod.metadata.uid, None)
+                self.queue.placed(pending)
+                return
+            self._cluster.forget_assumed(pod)
+            message = f'binding rejected: running Bind plugin "DefaultBinder": {error}'
+            self._fail(pending, frozenset(), message, "SchedulerError", error=True)
+            return
+        self.queue.placed(pending)
+        message = f"Successfully assigned {key_of(pod)} to {node}"
+        self._recorders[self._cluster.profile_of(pod)].event(pod, "Normal", "Scheduled", message)
+
+    def _fail(
+        self,
+        pending: queue.Pending,
+        rejected_by: frozenset[str],
+        message: str,
+        reason: str,
+        *,
+        nominated: str | None = None,
+        error: bool = False,
+    ) -> None:
+        pod = pending.pod
+        self.queue.failed(pending, rejected_by, error=error)
+        current = self._cluster.current(pod)
+        if current is None:
+            return
+        if nominated is not None:
+            self._cluster.nominations.put(current, self._cluster.shape(current), nominated)
+        recorder = self._recorders[self._cluster.profile_of(pod)]
+        recorder.event(pod, "Warning", "FailedScheduling", failure.for_event(message))
+        self._tasks.spawn(
+            self._writes.unschedulable(current, reason, message, nominated), name=f"status of {key_of(pod)}"
+        )

@@ -1,0 +1,217 @@
+"""Keeps the table of nodes, the queue and the nominations up to what the API server tells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container
+from typing import Any
+
+from pybernetes.api.types import apps_v1, core_v1, policy_v1, resource_v1, storage_v1
+from pybernetes.informers import Informers
+from pybernetes.scheduler import changes, nominations, queue, worlds
+from pybernetes.scheduler import nodes as tables
+from pybernetes.scheduler import shape as shapes
+from pybernetes.scheduler.changes import Change
+
+FINISHED = ("Succeeded", "Failed")
+# Whose labels or selectors placement depends on.
+_SELECTING: tuple[type[Any], ...] = (
+    core_v1.Service,
+    core_v1.ReplicationController,
+    apps_v1.ReplicaSet,
+    apps_v1.StatefulSet,
+)
+_STORAGE: tuple[type[Any], ...] = (
+    core_v1.PersistentVolume,
+    core_v1.PersistentVolumeClaim,
+    storage_v1.StorageClass,
+    storage_v1.CSINode,
+    storage_v1.CSIDriver,
+    storage_v1.CSIStorageCapacity,
+    storage_v1.VolumeAttachment,
+)
+_DEVICES: tuple[type[Any], ...] = (resource_v1.ResourceClaim, resource_v1.ResourceSlice, resource_v1.DeviceClass)
+
+
+class Watching:
+    """The cluster as it is told, and as it is assumed: `assumed` has the nodes of pods whose binding is under way."""
+
+    def __init__(self, informers: Informers, profiles: Container[str], default_profile: str) -> None:
+        self._profiles, self._default = profiles, default_profile
+        kinds: tuple[type[Any], ...] = (
+            core_v1.Namespace,
+            policy_v1.PodDisruptionBudget,
+            *_SELECTING,
+            *_STORAGE,
+            *_DEVICES,
+        )
+        self._informers: dict[type[Any], Any] = {kind: informers.of(kind) for kind in kinds}
+        self.pods = informers.of(core_v1.Pod)
+        self._node_informer = informers.of(core_v1.Node)
+        self.world = worlds.World({kind: informer.cache for kind, informer in self._informers.items()})
+        self.nodes = tables.Nodes(self.world)
+        self.nominations = nominations.Nominations()
+        self.assumed: dict[str, str] = {}
+        self._shapes: dict[str, tuple[core_v1.Pod, shapes.Shape]] = {}
+        self._kept: dict[bytes, shapes.Shape] = {}
+
+    async def start(self, waiting: queue.SchedulingQueue) -> None:
+        """Follow the API server; answers when all there is has been heard of."""
+        self._queue = waiting
+        for informer in self._informers.values():
+            await informer.wait_synced()
+        await self._node_informer.wait_synced()
+        self._informers[core_v1.Namespace].on_change(self._namespace_changed)
+        for kind in _SELECTING:
+            self._informers[kind].on_change(self._selector_changed)
+        for kind in _STORAGE:
+            self._informers[kind].on_change(self._tell(Change.STORAGE))
+        for kind in _DEVICES:
+            self._informers[kind].on_change(self._tell(Change.DEVICES))
+        self._node_informer.on_change(self._node_changed)
+        self.pods.on_change(self._pod_changed)
+        await self.pods.wait_synced()
+
+    def profile_of(self, pod: core_v1.Pod) -> str:
+        return pod.spec.schedulerName or self._default
+
+    def is_ours(self, pod: core_v1.Pod) -> bool:
+        """Whether it waits for a node from us."""
+        return (
+            pod.metadata.deletionTimestamp is None
+            and not pod.spec.nodeName
+            and not pod.spec.schedulingGates
+            and pod.status.phase not in FINISHED
+            and self.profile_of(pod) in self._profiles
+            and pod.metadata.uid not in self.assumed
+        )
+
+    def current(self, pod: core_v1.Pod) -> core_v1.Pod | None:
+        """The same pod as it is now."""
+        found = self.pods.cache.get(pod.metadata.name, pod.metadata.namespace)
+        return found if found is not None and found.metadata.uid == pod.metadata.uid else None
+
+    def pod(self, uid: str) -> core_v1.Pod:
+        """A pod that has been heard of. Raises KeyError."""
+        return self._shapes[uid][0]
+
+    def shape(self, pod: core_v1.Pod) -> shapes.Shape:
+        """Worked out once for each pod, as long as what it depends on is the same; equal ones are one object."""
+        uid = pod.metadata.uid
+        known = self._shapes.get(uid)
+        if known is not None and (known[0] is pod or _same(known[0], pod)):
+            if known[0] is not pod:
+                self._shapes[uid] = pod, known[1]
+            return known[1]
+        found = shapes.of(pod)
+        found = self._interned(found)
+        self._shapes[uid] = pod, found
+        return found
+
+    def _interned(self, found: shapes.Shape) -> shapes.Shape:
+        if len(self._kept) > 10_000:
+            self._kept.clear()
+        return self._kept.setdefault(found.key, found)
+
+    def assume(self, pod: core_v1.Pod, node: str) -> None:
+        uid = pod.metadata.uid
+        self.assumed[uid] = node
+        self.nominations.remove(uid)
+        self.nodes.add_pod(uid, node, self.shape(pod))
+
+    def forget_assumed(self, pod: core_v1.Pod) -> None:
+        """Give the room back."""
+        uid = pod.metadata.uid
+        if self.assumed.pop(uid, None) is not None and self.nodes.remove_pod(uid):
+            self._queue.happened(changes.Event(Change.POD_GONE, pod, None))
+
+    # What the cluster tells
+
+    def _tell(self, change: Change) -> Callable[[Any, Any], None]:
+        return lambda old, new: self._queue.happened(changes.Event(change, old, new))
+
+    def _namespace_changed(self, old: core_v1.Namespace | None, new: core_v1.Namespace | None) -> None:
+        if old is None or new is None or old.metadata.labels != new.metadata.labels:
+            self.nodes.version += 1
+
+    def _selector_changed(self, old: Any, new: Any) -> None:
+        if old is None or new is None or old.spec.selector != new.spec.selector:
+            self.world.changed()
+            self.nodes.version += 1
+
+    def _node_changed(self, old: core_v1.Node | None, new: core_v1.Node | None) -> None:
+        if new is None:
+            if old is not None:
+                self.nodes.remove(old.metadata.name)
+            return
+        version = self.nodes.version
+        self.nodes.put(new)
+        if self.nodes.version != version:
+            self._queue.happened(changes.Event(_node_change(old, new), old, new))
+
+    def _pod_changed(self, old: core_v1.Pod | None, new: core_v1.Pod | None) -> None:
+        if new is None:
+            if old is not None:
+                self._gone(old)
+            return
+        if old is not None and old.metadata.uid != new.metadata.uid:
+            self._gone(old)
+            old = None
+        uid = new.metadata.uid
+        if new.spec.nodeName:
+            self._queue.remove(uid)
+            self.nominations.remove(uid)
+            if new.status.phase in FINISHED:
+                self._gone(new)
+            else:
+                self._placed(old, new)
+        elif self.is_ours(new):
+            self.nominations.seen(old, new, self.shape(new))
+            self._queue.put(new)
+        elif uid not in self.assumed:
+            self.nominations.remove(uid)
+            self._queue.remove(uid)
+
+    def _placed(self, old: core_v1.Pod | None, new: core_v1.Pod) -> None:
+        uid = new.metadata.uid
+        self.assumed.pop(uid, None)
+        before = self._shapes.get(uid)
+        now = self.shape(new)
+        self.nodes.add_pod(uid, new.spec.nodeName, now)
+        if old is None or not old.spec.nodeName or before is None:
+            self._queue.happened(changes.Event(Change.POD_PLACED, None, new))
+        elif before[1] is not now:
+            change = Change.POD_RELABELLED
+            if any(now.requests.get(name, 0) < value for name, value in before[1].requests.items()):
+                change |= Change.POD_SHRUNK
+            self._queue.happened(changes.Event(change, old, new))
+
+    def _gone(self, pod: core_v1.Pod) -> None:
+        uid = pod.metadata.uid
+        self._queue.remove(uid)
+        self._shapes.pop(uid, None)
+        self.nominations.remove(uid)
+        assumed = self.assumed.pop(uid, None)
+        if self.nodes.remove_pod(uid) or assumed is not None:
+            self._queue.happened(changes.Event(Change.POD_GONE, pod, None))
+
+
+def _same(one: core_v1.Pod, other: core_v1.Pod) -> bool:
+    """Whether their shapes are equal for sure."""
+    return (
+        one.spec == other.spec
+        and one.metadata.labels == other.metadata.labels
+        and (one.metadata.deletionTimestamp is None) == (other.metadata.deletionTimestamp is None)
+    )
+
+
+def _node_change(old: core_v1.Node | None, new: core_v1.Node) -> Change:
+    if old is None:
+        return Change.NODE_ADDED
+    change = Change(0)
+    if old.metadata.labels != new.metadata.labels:
+        change |= Change.NODE_LABELS
+    if old.spec.taints != new.spec.taints or old.spec.unschedulable != new.spec.unschedulable:
+        change |= Change.NODE_TAINTS
+    if old.status.allocatable != new.status.allocatable:
+        change |= Change.NODE_ROOM
+    return change

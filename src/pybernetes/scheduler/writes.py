@@ -1,0 +1,98 @@
+"""What the scheduler writes: bindings, conditions and nominations of waiting pods, and the removal of victims."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from pybernetes.api import codecs, errors, times
+from pybernetes.api.types import core_v1, meta_v1
+from pybernetes.client import Client, transport
+from pybernetes.informers import key_of
+from pybernetes.kits.clock import Clock
+from pybernetes.scheduler import preemption
+
+log = logging.getLogger(__name__)
+
+FAILURES = (errors.StatusError, ConnectionError, TimeoutError)
+
+
+class Writes:
+    """Writes through a client; each method is one or two calls."""
+
+    def __init__(self, client: Client, clock: Clock) -> None:
+        self._client, self._clock = client, clock
+
+    async def bind(self, pod: core_v1.Pod, node: str) -> None:
+        """Raises StatusError, ConnectionError or TimeoutError."""
+        meta = pod.metadata
+        binding = core_v1.Binding(
+            metadata=meta_v1.ObjectMeta(name=meta.name, namespace=meta.namespace, uid=meta.uid),
+            target=core_v1.ObjectReference(kind="Node", name=node),
+        )
+        await self._client.post(core_v1.Pod, meta.name, meta.namespace, "binding", binding)
+
+    async def unschedulable(self, pod: core_v1.Pod, reason: str, message: str, nominated: str | None) -> None:
+        """Say on the pod why it has no node, and which it is nominated for (None: leave that as it is).
+
+        Failures are logged: the next attempt says it again.
+        """
+        status: dict[str, Any] = {}
+        condition = self._condition(pod, "PodScheduled", "False", reason, message)
+        if condition is not None:
+            status["conditions"] = [condition]
+        if nominated is not None and nominated != pod.status.nominatedNodeName:
+            status["nominatedNodeName"] = nominated or None
+        if not status:
+            return
+        try:
+            await self._patch_status(pod, status)
+        except FAILURES as error:
+            log.info("the status of %s was not written: %s", key_of(pod), error)
+
+    async def unnominate(self, pod: core_v1.Pod) -> None:
+        """Take back a promise of room."""
+        if not pod.status.nominatedNodeName:
+            return
+        try:
+            await self._patch_status(pod, {"nominatedNodeName": None})
+        except FAILURES as error:
+            log.info("the nomination of %s was not taken back: %s", key_of(pod), error)
+
+    async def evict(self, victim: core_v1.Pod, scheduler: str) -> bool:
+        """Delete a pod for another's sake, saying so on it first; False: it was gone already. Raises as `bind`."""
+        message = f"{scheduler}: preempting to accommodate a higher priority pod"
+        condition = self._condition(victim, preemption.CONDITION, "True", preemption.REASON, message)
+        try:
+            if condition is not None:
+                await self._patch_status(victim, {"conditions": [condition]})
+            await self._client.delete(core_v1.Pod, victim.metadata.name, victim.metadata.namespace)
+        except errors.StatusError as error:
+            if error.reason == "NotFound":
+                return False
+            raise
+        return True
+
+    def _condition(self, pod: core_v1.Pod, kind: str, status: str, reason: str, message: str) -> Any | None:
+        """The condition as a tree; None where the pod has it already."""
+        known = next((c for c in pod.status.conditions if c.type == kind), None)
+        if known is not None and (known.status, known.reason, known.message) == (status, reason, message):
+            return None
+        since = known.lastTransitionTime if known is not None and known.status == status else None
+        condition = core_v1.PodCondition(
+            type=kind,
+            status=status,
+            reason=reason,
+            message=message,
+            observedGeneration=pod.metadata.generation,
+            lastTransitionTime=since or times.to_time(self._clock.time()),
+        )
+        return codecs.to_tree(condition)
+
+    async def _patch_status(self, pod: core_v1.Pod, status: dict[str, Any]) -> None:
+        meta = pod.metadata
+        # The uid keeps the patch from a pod of the same name that came later.
+        patch = {"metadata": {"uid": meta.uid}, "status": status}
+        await self._client.patch(
+            core_v1.Pod, meta.name, meta.namespace, patch, kind=transport.STRATEGIC_PATCH, subresource="status"
+        )
