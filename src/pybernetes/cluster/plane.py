@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -47,6 +48,7 @@ class ControlPlane:
         self._clock = clock
         self._chance = chance
         self._tasks = tasks.Tasks()
+        self._scheduling = asyncio.Event()
 
     async def start(self) -> None:
         await self.api.start()
@@ -56,6 +58,17 @@ class ControlPlane:
             self._keep("controller-manager", self._run_controllers)
         if self._scheduler:
             self._keep("scheduler", self._run_scheduler)
+
+    async def wait_scheduling(self) -> None:
+        """Return when the scheduler knows the nodes and pods that there are."""
+        if self._scheduler:
+            await self._scheduling.wait()
+
+    async def stop_components(self) -> None:
+        """All but the API; `run_components` starts them anew."""
+        await self._tasks.close()
+        self._tasks = tasks.Tasks()
+        self._scheduling.clear()
 
     async def close(self) -> None:
         await self._tasks.close()
@@ -100,10 +113,13 @@ class ControlPlane:
             running = scheduler.Scheduler(
                 client, tools.informers, clock=self._clock, chance=self._chance, recorder=tools.recorder
             )
+            ready = asyncio.ensure_future(running.ready.wait())
+            ready.add_done_callback(lambda _: self._scheduling.set())
             try:
                 await tools.informers.start()
                 await running.run()
             finally:
+                ready.cancel()
                 await running.close()
 
 

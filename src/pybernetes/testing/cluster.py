@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import importlib
 import pathlib
 import re
 import socket
@@ -40,8 +39,6 @@ from pybernetes.store import memory
 from pybernetes.testing import calls, faults, snapshots, why
 
 ADMIN = requests.User("kubernetes-admin", groups=("system:masters", "system:authenticated"))
-# Imported before the clock stands still: threads import them otherwise, and nobody waits for threads.
-_LATE_MODULES = ("pybernetes.controllers", "pybernetes.scheduler.cycle", "pybernetes.scheduler.plugins.table")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -117,8 +114,6 @@ class Cluster:
 
     async def start(self) -> Cluster:
         """Returns when the nodes are Ready and pods can be created."""
-        for module in _LATE_MODULES:
-            importlib.import_module(module)
         if self._state is not None:
             await snapshots.put_back(self._store, self._state)
         plane = self._plane = planes.ControlPlane(
@@ -133,6 +128,12 @@ class Cluster:
             chance=self.chance,
         )
         await plane.start()
+        await self._run()
+        return self
+
+    async def _run(self) -> None:
+        """Everything that works on objects, until all of it rests."""
+        plane = self._started()
         plane.run_components()
         ready = asyncio.Event()
         self._tasks.spawn(
@@ -140,11 +141,11 @@ class Cluster:
         )
         admin = self.client("pybernetes-testing")
         await ready.wait()
+        await plane.wait_scheduling()
         if "*" in self._controllers:
             await waiting.default_account(admin, self.clock)
             await waiting.nodes_ready(admin, len(self._specs), self.clock)
         await self.settled()
-        return self
 
     async def close(self) -> None:
         await self._tasks.close()
@@ -190,9 +191,12 @@ class Cluster:
 
     @property
     def api(self) -> Any:
+        return self._started().api
+
+    def _started(self) -> planes.ControlPlane:
         if self._plane is None:
             raise RuntimeError("the cluster is not started: use `async with Cluster() as c`")
-        return self._plane.api
+        return self._plane
 
     def client(self, agent: str = "test", *, user: str = "", groups: Iterable[str] = ()) -> clients.Client:
         """An in-process client; the administrator's unless a user is given."""
@@ -276,9 +280,15 @@ class Cluster:
         return await snapshots.take(self._store, time=self.clock.time())
 
     async def restore(self, snapshot: snapshots.Snapshot) -> None:
-        """Have the objects of a snapshot again. Everybody who watches sees them change; time goes on."""
+        """Have the objects of a snapshot again. Everybody who watches sees them change; time goes on.
+
+        Controllers, scheduler and nodes start anew, for what they remember has not happened any more.
+        """
+        await self._tasks.close()
+        await self._started().stop_components()
         await snapshots.put_back(self._store, snapshot)
-        await self.settled()
+        self._tasks = tasks.Tasks()
+        await self._run()
 
     @contextlib.asynccontextmanager
     async def fork(self, **options: Any) -> AsyncIterator[Cluster]:
