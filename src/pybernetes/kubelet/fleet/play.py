@@ -126,7 +126,7 @@ class Play:
         for kill in plan.kill:
             about = reference(self.pod, kill.name)
             self._stage.say(about, "Normal", "Killing", kill.why)
-            self._exit(by_id[kill.id], now, KILLED)
+            self._exit(by_id[kill.id], now, TERMINATED)
             changed = True
         if plan.create_sandbox:
             self._new_sandbox(plan.attempt, now)

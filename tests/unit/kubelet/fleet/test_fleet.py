@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from typing import Any
+
+from pybernetes.api.types import coordination_v1, core_v1
+from pybernetes.kubelet.fleet import nodes
+from pybernetes.testing import Cluster
+
+
+def node(name: str, **annotations: str) -> dict[str, Any]:
+    notes = {nodes.ANNOTATION: "true"} | {f"simulated.pybernetes.io/{key}": value for key, value in annotations.items()}
+    return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "annotations": notes}}
+
+
+def pod(name: str, **spec: Any) -> dict[str, Any]:
+    whole = {"containers": [{"name": "c", "image": "x"}], **spec}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": whole}
+
+
+def ready(found: core_v1.Node) -> bool:
+    return any(c.type == "Ready" and c.status == "True" for c in found.status.conditions)
+
+
+async def test_an_annotated_node_is_taken_on_and_runs_pods() -> None:
+    async with Cluster(nodes=0, virtual=True, seed=1) as c:
+        await c.apply([node("extra", capacity="cpu=2,pods=3"), pod("a", nodeName="extra")])
+        await c.advance("5s")
+        found = await c.client().get(core_v1.Node, "extra")
+        assert ready(found)
+        assert str(found.status.allocatable["pods"]) == "3"
+        assert (await c.client().get(core_v1.Pod, "a", "default")).status.phase == "Running"
+
+
+async def test_other_nodes_are_left_alone() -> None:
+    async with Cluster(nodes=0, virtual=True, seed=1) as c:
+        await c.apply([{"apiVersion": "v1", "kind": "Node", "metadata": {"name": "real"}}, pod("a", nodeName="real")])
+        await c.advance("5s")
+        assert not ready(await c.client().get(core_v1.Node, "real"))
+        assert (await c.client().get(core_v1.Pod, "a", "default")).status.phase == "Pending"
+
+
+async def test_nodes_stay_ready_because_their_leases_are_renewed() -> None:
+    async with Cluster(nodes=30, virtual=True, seed=1) as c:
+        await c.advance("1h")
+        assert all(ready(found) for found in (await c.client().list(core_v1.Node)).items)
+        leases = (await c.client().list(coordination_v1.Lease, nodes.LEASES)).items
+        assert len(leases) == 30
+        seen = c.calls.seen
+        await c.advance("100s")
+        renewed = [call for call in c.calls.since(seen) if call.agent == "kubelet"]
+        assert {call.resource for call in renewed} == {"leases"}
+        assert len(renewed) == 30 * 4
+
+
+async def test_addresses_are_of_the_node_s_range_and_differ() -> None:
+    async with Cluster(nodes=2, virtual=True, seed=1) as c:
+        await c.apply([pod(f"p{number}") for number in range(20)])
+        await c.settled()
+        found = (await c.client().list(core_v1.Pod, "default")).items
+        ranges = {n.metadata.name: n.spec.podCIDR for n in (await c.client().list(core_v1.Node)).items}
+        assert len({p.status.podIP for p in found}) == 20
+        for p in found:
+            assert p.status.podIP.rpartition(".")[0] == ranges[p.spec.nodeName].rpartition(".")[0]
+
+
+async def test_a_deleted_node_takes_its_pods_along() -> None:
+    async with Cluster(nodes=2, virtual=True, seed=1) as c:
+        await c.apply([pod("a", nodeName="node-1"), pod("b", nodeName="node-2")])
+        await c.settled()
+        await c.client().delete(core_v1.Node, "node-1")
+        await c.advance("2m")
+        assert [p.metadata.name for p in (await c.client().list(core_v1.Pod, "default")).items] == ["b"]
+
+
+async def test_finalizers_keep_an_ended_pod_with_its_last_status() -> None:
+    async with Cluster(virtual=True, seed=1) as c:
+        held = pod("a")
+        held["metadata"]["finalizers"] = ["example.com/hold"]
+        await c.apply(held)
+        await c.settled()
+        await c.client().delete(core_v1.Pod, "a", "default")
+        await c.advance("1m")
+        found = await c.client().get(core_v1.Pod, "a", "default")
+        assert found.metadata.deletionTimestamp
+        assert found.status.containerStatuses[0].state.terminated is not None
+        await c.client().patch(core_v1.Pod, "a", "default", {"metadata": {"finalizers": None}})
+        await c.settled()
+        assert (await c.client().list(core_v1.Pod, "default")).items == []
