@@ -65,7 +65,7 @@ class Plugin:
     Args: ClassVar[type[msgspec.Struct] | None] = None
 
     def __init__(self, args: Any = None) -> None:
-        self.args = args if args is not None or self.Args is None else self.Args()
+        self.args: Any = args if args is not None or self.Args is None else self.Args()
 
     def prepare(self, shape: shapes.Shape, nodes: tables.Nodes) -> Any | None:
         return None

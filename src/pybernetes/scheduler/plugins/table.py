@@ -5,11 +5,13 @@ from __future__ import annotations
 from pybernetes.scheduler.plugins import plugin
 from pybernetes.scheduler.plugins.balanced_allocation import NodeResourcesBalancedAllocation
 from pybernetes.scheduler.plugins.image_locality import ImageLocality
+from pybernetes.scheduler.plugins.inter_pod_affinity import InterPodAffinity
 from pybernetes.scheduler.plugins.node_affinity import NodeAffinity
 from pybernetes.scheduler.plugins.node_name import NodeName
 from pybernetes.scheduler.plugins.node_ports import NodePorts
 from pybernetes.scheduler.plugins.node_resources_fit import NodeResourcesFit
 from pybernetes.scheduler.plugins.node_unschedulable import NodeUnschedulable
+from pybernetes.scheduler.plugins.pod_topology_spread import PodTopologySpread
 from pybernetes.scheduler.plugins.taint_toleration import TaintToleration
 
 PLUGINS: tuple[type[plugin.Plugin], ...] = (
@@ -19,6 +21,8 @@ PLUGINS: tuple[type[plugin.Plugin], ...] = (
     NodeAffinity,
     NodePorts,
     NodeResourcesFit,
+    PodTopologySpread,
+    InterPodAffinity,
     NodeResourcesBalancedAllocation,
     ImageLocality,
 )
