@@ -18,15 +18,21 @@ UNKNOWN = ("", "", "", "")
 
 
 class Metrics:
-    """`gauges` gives (name, labels text, value) of what is counted elsewhere; `served` what is counted by its name.
+    """`gauges` gives (name, labels text, value) of what is counted elsewhere, `more` whole lines; `served` is what is
+    counted by its name.
 
     Paths are the clients' to choose: counting each would let anybody fill the memory.
     """
 
     def __init__(
-        self, gauges: Callable[[], Iterable[tuple[str, str, float]]], served: Iterable[scheme.Resource] = ()
+        self,
+        gauges: Callable[[], Iterable[tuple[str, str, float]]],
+        served: Iterable[scheme.Resource] = (),
+        *,
+        more: Callable[[], Iterable[str]] = tuple,
     ) -> None:
         self._gauges = gauges
+        self._more = more
         self._served = {(r.group, r.version, *_halves(r.name)) for r in served}
         self._requests: Counter[tuple[str, str, str, str, str, int]] = Counter()
 
@@ -54,6 +60,7 @@ class Metrics:
                 known.add(name)
                 lines.append(f"# TYPE {name} gauge")
             lines.append(f"{name}{{{labels}}} {value:g}" if labels else f"{name} {value:g}")
+        lines += self._more()
         usage = resource.getrusage(resource.RUSAGE_SELF)
         lines.append("# TYPE process_cpu_seconds_total counter")
         lines.append(f"process_cpu_seconds_total {usage.ru_utime + usage.ru_stime:.3f}")

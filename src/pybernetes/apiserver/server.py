@@ -103,7 +103,11 @@ class ApiServer:
             ready={"poststarthook/rbac/bootstrap-roles": self._bootstrap_problem},
         )
         self._definitions = definitions.Definitions(self.registry, store, clock=clock, chance=chance)
-        self._metrics = metrics.Metrics(self._gauges, self.registry.resources())
+        # Further lines of /metrics, of whoever shares the process.
+        self.more_metrics: list[Callable[[], Iterable[str]]] = []
+        self._metrics = metrics.Metrics(
+            self._gauges, self.registry.resources(), more=lambda: (line for of in self.more_metrics for line in of())
+        )
         self._discovery = discovery.Discovery(self.registry, address=f"{settings.advertise[0]}:{settings.advertise[1]}")
         self._openapi = openapi.OpenApi(self.registry, clock)
         self._backend = backend.Backend(settings.kubelet_tls, clock)

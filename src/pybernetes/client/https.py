@@ -38,11 +38,16 @@ class HttpsTransport:
         self._server = server.rstrip("/")
         self._tls = tls
         self._headers = {"User-Agent": user_agent, "Accept": transports.JSON}
+        self._bearer: dict[str, str] = {}
         if token:
-            self._headers["Authorization"] = f"Bearer {token}"
+            self.bear(token)
         self._timeout = aiohttp.ClientTimeout(total=timeout)
         self._watch_timeout = aiohttp.ClientTimeout(total=None, sock_connect=timeout)
         self._session: aiohttp.ClientSession | None = None
+
+    def bear(self, token: str) -> None:
+        """Use this bearer token from the next call on."""
+        self._bearer = {"Authorization": f"Bearer {token}"}
 
     async def send(self, call: transports.Call) -> Any:
         returns = call.returns
@@ -72,7 +77,7 @@ class HttpsTransport:
                 call.method,
                 self._server + call.path,
                 params=call.query,
-                headers={"Accept": accept},
+                headers={"Accept": accept, **self._bearer},
                 timeout=self._watch_timeout,
                 ssl=self._tls or True,
             ) as response:
@@ -97,7 +102,7 @@ class HttpsTransport:
 
     async def _exchange(self, call: transports.Call, accept: str) -> tuple[bytes, str]:
         data = None if call.body is None else codecs.encode(call.body)
-        headers = {"Accept": accept}
+        headers = {"Accept": accept, **self._bearer}
         if data is not None:
             headers["Content-Type"] = call.content_type
         try:

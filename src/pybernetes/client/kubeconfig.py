@@ -94,32 +94,51 @@ def without(config: dict[str, Any], removed: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-def client(path: pathlib.Path, *, user_agent: str = "pybernetes") -> clients.Client:
-    """A client for the file's current context. Raises KubeconfigError."""
+def client(path: pathlib.Path, *, user_agent: str = "pybernetes", server: str = "") -> clients.Client:
+    """A client for the file's current context, or for that user at another server. Raises KubeconfigError."""
     config = read(path)
     try:
-        return _client(config, path, user_agent)
-    except (KeyError, TypeError, AttributeError, ValueError, ssl.SSLError) as error:
+        return _client(config, path, user_agent, server)
+    except (KeyError, TypeError, AttributeError, ValueError, OSError) as error:
         raise KubeconfigError(f"{path} cannot be used: {type(error).__name__} {error}") from error
 
 
-def _client(config: dict[str, Any], path: pathlib.Path, user_agent: str) -> clients.Client:
+def _client(config: dict[str, Any], path: pathlib.Path, user_agent: str, server: str) -> clients.Client:
     # aiohttp is large, and whoever only writes kubeconfigs does not need it.
     from pybernetes.client import https
 
     context = _named(config, "contexts", config.get("current-context", ""), path)["context"]
     cluster = _named(config, "clusters", context["cluster"], path)["cluster"]
     user = _named(config, "users", context["user"], path)["user"]
-    authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
-    tls = ssl.create_default_context(cadata=authority)
-    if "client-certificate-data" in user:
+    tls = _tls(cluster, user, path.parent)
+    token = user.get("token", "")
+    if not token and "tokenFile" in user:
+        token = (path.parent / user["tokenFile"]).read_text().strip()
+    transport = https.HttpsTransport(server or cluster["server"], tls=tls, token=token, user_agent=user_agent)
+    return clients.Client(transport, manager=user_agent)
+
+
+def _tls(cluster: dict[str, Any], user: dict[str, Any], folder: pathlib.Path) -> ssl.SSLContext:
+    """Certificates are embedded, or files named from the kubeconfig's own folder."""
+    authority = _pem(cluster, "certificate-authority", folder)
+    tls = ssl.create_default_context(cadata=authority.decode() if authority else None)
+    if cluster.get("insecure-skip-tls-verify"):
+        tls.check_hostname = False
+        tls.verify_mode = ssl.CERT_NONE
+    certificate = _pem(user, "client-certificate", folder)
+    if certificate:
         # The ssl module loads key pairs from files only; this one lives for the time of the call, owner-readable.
         with tempfile.NamedTemporaryFile() as pair:
-            pair.write(base64.b64decode(user["client-certificate-data"]) + base64.b64decode(user["client-key-data"]))
+            pair.write(certificate + b"\n" + _pem(user, "client-key", folder))
             pair.flush()
             tls.load_cert_chain(pair.name)
-    transport = https.HttpsTransport(cluster["server"], tls=tls, token=user.get("token", ""), user_agent=user_agent)
-    return clients.Client(transport, manager=user_agent)
+    return tls
+
+
+def _pem(entry: dict[str, Any], name: str, folder: pathlib.Path) -> bytes:
+    if f"{name}-data" in entry:
+        return base64.b64decode(entry[f"{name}-data"])
+    return (folder / entry[name]).read_bytes() if entry.get(name) else b""
 
 
 def _named(config: dict[str, Any], section: str, name: str, path: pathlib.Path) -> dict[str, Any]:

@@ -41,7 +41,8 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """Shared by all controllers of a process. `recorder(component)` makes the events of one component."""
+    """Shared by all controllers of a process. `recorder(component)` makes the events of one component; `queues` are
+    those that were made, for metrics."""
 
     client: Client
     informers: Informers
@@ -49,9 +50,12 @@ class Context:
     chance: Chance
     recorder: Callable[[str], Recorder]
     settings: Settings = field(default_factory=Settings)
+    queues: list[Queue] = field(default_factory=list)
 
     def queue(self, name: str) -> Queue:
-        return Queue(name, clock=self.clock, chance=self.chance)
+        made = Queue(name, clock=self.clock, chance=self.chance)
+        self.queues.append(made)
+        return made
 
     async def reconcile(
         self,

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
+from collections.abc import Callable
 
-from pybernetes.controllers import table
+from pybernetes.client import Client
+from pybernetes.controllers import accounts, table
 from pybernetes.controllers.context import Context, Controller
 from pybernetes.kits.backoff import Backoff
 from pybernetes.kits.tasks import Tasks
@@ -26,12 +29,20 @@ def chosen(only: str) -> list[str]:
 
 
 class Controllers:
-    """The controllers that `only` names, over one context. The context's informers are started by its owner."""
+    """The controllers that `only` names, over one context. The context's informers are started by its owner.
 
-    def __init__(self, context: Context, *, only: str = "*") -> None:
+    `client_of` gives the client that writes as a service account of kube-system; without it all share the context's.
+    """
+
+    def __init__(self, context: Context, *, only: str = "*", client_of: Callable[[str], Client] | None = None) -> None:
         self._context = context
         self._tasks = Tasks()
-        self._made: dict[str, Controller] = {name: table.CONTROLLERS[name](context) for name in chosen(only)}
+        self._made: dict[str, Controller] = {}
+        for name in chosen(only):
+            own = context
+            if client_of is not None and name not in accounts.PRIVILEGED:
+                own = dataclasses.replace(context, client=client_of(accounts.account_of(name)))
+            self._made[name] = table.CONTROLLERS[name](own)
 
     @property
     def names(self) -> list[str]:

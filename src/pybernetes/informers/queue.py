@@ -14,7 +14,6 @@ from pybernetes.kits import causes
 from pybernetes.kits.chance import Chance
 from pybernetes.kits.clock import Clock, Timer
 
-
 _TIME: tuple[str, Any] = ("", None)
 
 
@@ -39,6 +38,13 @@ class Queue:
         self._timers: dict[str, tuple[float, Timer]] = {}
         self._getters: collections.deque[asyncio.Future[None]] = collections.deque()
         self._closed = False
+        self.adds = 0
+        self.retries = 0
+
+    @property
+    def processing(self) -> int:
+        """How many keys are being handled now."""
+        return len(self._processing)
 
     def add(self, key: str, because: str = "") -> None:
         """Have the key handled, once, after whatever is being done with it now. `because` is for those who ask why."""
@@ -49,6 +55,7 @@ class Queue:
             self._because[key] = because, cause
         if key in self._dirty:
             return
+        self.adds += 1
         self._dirty.add(key)
         if key not in self._processing:
             self._offer(key)
@@ -70,6 +77,7 @@ class Queue:
 
     def retry(self, key: str) -> None:
         """Add after the key's back-off, which doubles with each retry until `forget`."""
+        self.retries += 1
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
         delay = min(self._first * 2.0 ** min(failures, 60), self._cap)

@@ -7,9 +7,13 @@ from collections.abc import Sequence
 from typing import Protocol, cast
 
 # Name -> what it does.
-COMPONENTS = {"kube-apiserver": "serves the Kubernetes API from a store"}
+COMPONENTS = {
+    "kube-apiserver": "serves the Kubernetes API from a store",
+    "kube-controller-manager": "runs the controllers",
+    "kube-scheduler": "finds nodes for pods",
+}
 # Upstream's, which so far run only as parts of `pybernetes up`.
-NOT_YET = ("kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy")
+NOT_YET = ("kubelet", "kube-proxy")
 
 
 class Component(Protocol):

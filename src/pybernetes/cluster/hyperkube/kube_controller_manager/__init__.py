@@ -1,0 +1,1 @@
+"""`hyperkube kube-controller-manager`: the controllers as a program of their own."""

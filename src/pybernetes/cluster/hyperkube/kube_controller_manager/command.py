@@ -1,0 +1,68 @@
+"""The command line of `hyperkube kube-controller-manager`."""
+
+from __future__ import annotations
+
+import functools
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pybernetes.cluster import processes
+from pybernetes.cluster.hyperkube import connection, running
+from pybernetes.cluster.hyperkube import flags as flags_
+from pybernetes.cluster.hyperkube.kube_controller_manager import flags, work
+from pybernetes.controllers import Settings, run
+from pybernetes.kits import chance as chances
+from pybernetes.kits import clock as clocks
+
+NAME = "kube-controller-manager"
+DESCRIPTION = """\
+Run the controllers: what brings the cluster, step by step, from what it is to what its objects say.
+
+usage: hyperkube kube-controller-manager [FLAGS]
+
+examples:
+  hyperkube kube-controller-manager --kubeconfig=controller-manager.conf --use-service-account-credentials
+  hyperkube kube-controller-manager --master=http://127.0.0.1:8080 --root-ca-file=ca.crt \\
+      --service-account-private-key-file=sa.key --controllers=*,-garbage-collector-controller
+"""
+
+
+def main(words: Sequence[str]) -> int:
+    return running.run(NAME, DESCRIPTION, flags.TABLE, words, _make)
+
+
+def _make(given: Mapping[str, Any], clock: clocks.Clock) -> processes.Part:
+    only = ",".join(given["controllers"] or ["*"])
+    try:
+        run.chosen(only)
+        settings = Settings(
+            ca=_read(given, "root-ca-file"),
+            sign_token=work.signer(_read(given, "service-account-private-key-file")),
+            cluster_cidr=(given["cluster-cidr"] or "") if given["allocate-node-cidrs"] else "",
+            node_cidr_mask_size=given["node-cidr-mask-size"],
+            node_monitor_grace_period=given["node-monitor-grace-period"],
+            terminated_pod_threshold=given["terminated-pod-gc-threshold"],
+        )
+    except ValueError as error:
+        raise flags_.FlagError(str(error)) from None
+    chance = chances.Chance()
+    running_ = functools.partial(
+        work.run,
+        only=only,
+        settings=settings,
+        own_accounts=given["use-service-account-credentials"],
+        connect=functools.partial(connection.client_of, given),
+        clock=clock,
+        chance=chance,
+    )
+    return connection.Process(NAME, given, running_, clock=clock, chance=chance)
+
+
+def _read(given: Mapping[str, Any], flag: str) -> bytes:
+    if not given[flag]:
+        return b""
+    try:
+        return pathlib.Path(given[flag]).read_bytes()
+    except OSError as error:
+        raise flags_.FlagError(f"--{flag}: {error}") from None

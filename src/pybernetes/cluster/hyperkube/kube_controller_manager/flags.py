@@ -1,0 +1,45 @@
+"""The flags of `hyperkube kube-controller-manager`: upstream's names and defaults."""
+
+from __future__ import annotations
+
+from pybernetes.cluster.hyperkube import connection, values
+from pybernetes.cluster.hyperkube.flags import Flag
+
+CONTROLLERS, NODES, TOKENS = "Controller flags", "Node flags", "Service account flags"
+
+TABLE = (
+    Flag(
+        "controllers",
+        values.STRINGS,
+        None,
+        "Which controllers run: * all, `foo` that one, `-foo` not that one; * if it is left out.",
+        CONTROLLERS,
+    ),
+    Flag("terminated-pod-gc-threshold", values.INT, 12500, "More ended pods than this are deleted.", CONTROLLERS),
+    Flag("cluster-cidr", values.NETWORK, None, "Where the nodes' ranges of pod addresses are taken from.", NODES),
+    Flag("allocate-node-cidrs", values.BOOL, False, "Give each node such a range.", NODES),
+    Flag("node-cidr-mask-size", values.INT, 24, "The mask of such a range.", NODES),
+    Flag("node-monitor-grace-period", values.DURATION, 50.0, "How long a node may be silent before it is lost.", NODES),
+    Flag(
+        "root-ca-file",
+        values.STRING,
+        "",
+        "The authority of the API server's certificate, put into every namespace for pods.",
+        TOKENS,
+    ),
+    Flag(
+        "service-account-private-key-file",
+        values.STRING,
+        "",
+        "The key that tokens in Secrets are signed with.",
+        TOKENS,
+    ),
+    Flag(
+        "use-service-account-credentials",
+        values.BOOL,
+        False,
+        "Each controller works as a service account of its own, with no more rights than it needs.",
+        TOKENS,
+    ),
+    *connection.TABLE,
+)

@@ -1,0 +1,1 @@
+"""`hyperkube kube-scheduler`: the scheduler as a program of its own."""

@@ -1,0 +1,43 @@
+"""What the command lines of components have in common: flags read, help and mistakes told, logging begun."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from pybernetes.api import version
+from pybernetes.cluster import logs, processes
+from pybernetes.cluster.hyperkube import flags as flags_
+from pybernetes.kits import clock as clocks
+
+DEBUG_FROM = 4
+
+
+def run(
+    name: str,
+    description: str,
+    table: Sequence[flags_.Flag],
+    words: Sequence[str],
+    make: Callable[[Mapping[str, Any], clocks.Clock], processes.Part],
+) -> int:
+    """Status 2 where the flags are wrong. `make` raises FlagError for values that do not go together."""
+    clock = clocks.SystemClock()
+    try:
+        given = flags_.parse(table, words)
+        if given["version"]:
+            print(f"Kubernetes {version.GIT_VERSION}")
+            return 0
+        part = make(given, clock)
+    except flags_.HelpWanted:
+        print(f"{description}\n{flags_.text(table)}")
+        return 0
+    except flags_.FlagError as error:
+        for problem in str(error).splitlines():
+            print(f"{name}: {problem}", file=sys.stderr)
+        print(f"`hyperkube {name} -h` lists the flags.", file=sys.stderr)
+        return 2
+    level = logging.DEBUG if given["v"] >= DEBUG_FROM else logging.INFO
+    logging.basicConfig(stream=sys.stderr, level=level, format=logs.FORMAT)
+    return processes.run_alone(name, part, clock)
