@@ -127,9 +127,10 @@ class Reflector:
             log.info("%s: revision %s expired, starting over", self._name, self.revision)
             self.revision = ""
             return Outcome.EXPIRED, 0.0 if self.stage is Stage.WATCH else self._backoff.next()
-        if self.stage is Stage.STREAM and error.code in (400, 405, 422):
-            return Outcome.UNSUPPORTED, 0.0
         log.info("%s: %s refused: %s", self._name, self.stage.name.lower(), error)
+        if self.stage is Stage.STREAM and error.code != 429:
+            # Servers say in many ways that they cannot; one that will not says so again to the list.
+            return Outcome.UNSUPPORTED, 0.0
         delay = self._backoff.next()
         if error.code == 429 and error.status.details is not None:
             delay = max(delay, float(error.status.details.retryAfterSeconds))
