@@ -2,60 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from pybernetes.api import quantity
-from pybernetes.api.types import core_v1, meta_v1
-from pybernetes.kits.chance import Chance
-from pybernetes.scheduler import cycle, failure, nodes, profiles, shape
-
-Q = quantity.Quantity.parse
-PLUGINS = profiles.default().plugins
-
-
-def node(name: str = "n1", cpu: str = "4", memory: str = "8Gi", pods: int = 110, **labels: str) -> core_v1.Node:
-    labels = {key.replace("_", "-"): value for key, value in labels.items()} | {"kubernetes.io/hostname": name}
-    return core_v1.Node(
-        metadata=meta_v1.ObjectMeta(name=name, labels=labels),
-        status=core_v1.NodeStatus(allocatable={"cpu": Q(cpu), "memory": Q(memory), "pods": Q(pods)}),
-    )
-
-
-def pod(
-    cpu: str = "", memory: str = "", *, ports: tuple[int, ...] = (), image: str = "app", **spec: Any
-) -> core_v1.Pod:
-    requests = {name: Q(text) for name, text in (("cpu", cpu), ("memory", memory)) if text}
-    container = core_v1.Container(
-        name="c",
-        image=image,
-        resources=core_v1.ResourceRequirements(requests=requests),
-        ports=[core_v1.ContainerPort(containerPort=port, hostPort=port) for port in ports],
-    )
-    return core_v1.Pod(metadata=meta_v1.ObjectMeta(name="p"), spec=core_v1.PodSpec(containers=[container], **spec))
-
-
-class Board:
-    def __init__(self, *members: core_v1.Node) -> None:
-        self.nodes = nodes.Nodes()
-        for member in members:
-            self.nodes.put(member)
-        self.count = 0
-
-    def decide(self, one: core_v1.Pod) -> cycle.Cycle:
-        return cycle.Cycle(shape.of(one), self.nodes, PLUGINS, Chance(1))
-
-    def add(self, one: core_v1.Pod, where: str) -> str:
-        self.count += 1
-        self.nodes.add_pod(f"u{self.count}", where, shape.of(one))
-        return f"u{self.count}"
-
-    def message(self, one: core_v1.Pod) -> str:
-        decision = self.decide(one)
-        assert decision.place() is None
-        misfit = decision.misfit()
-        return failure.fit_error(misfit.nodes, misfit.reasons, f"{len(misfit.resolvable)} left")
+from pybernetes.api.types import core_v1
+from pybernetes.scheduler import shape
+from tests.unit.scheduler.board import Board, Q, node, pod
 
 
 def test_says_what_is_short_and_that_nothing_can_be_preempted() -> None:

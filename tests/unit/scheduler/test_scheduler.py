@@ -149,3 +149,79 @@ async def test_many_pods_at_once(world: World) -> None:
     for pod in world.api.all(core_v1.Pod):
         counts[pod.spec.nodeName] = counts.get(pod.spec.nodeName, 0) + 1
     assert set(counts.values()) == {10}
+
+
+async def test_makes_room_for_a_more_important_pod(world: World) -> None:
+    world.node(cpu="1")
+    world.pod("low", cpu="900m", priority=1)
+    await settle()
+    world.pod("high", cpu="900m", priority=1000, preemptionPolicy="PreemptLowerPriority")
+    await settle()
+    assert not any(pod.metadata.name == "low" for pod in world.api.all(core_v1.Pod))
+    high = world.api.find(core_v1.Pod, "high", "default")
+    assert world.told("Preempted") == [f"Preempted by pod {high.metadata.uid} on node n1"]
+    assert world.told("FailedScheduling") == ["0/1 nodes are available: 1 Insufficient cpu."]
+    assert (world.where("high"), high.status.nominatedNodeName) == ("n1", "n1")
+
+
+async def test_a_victim_is_told_and_given_its_time(world: World) -> None:
+    world.node(cpu="1")
+    low = world.pod("low", cpu="900m", priority=1)
+    world.api.change(low, lambda pod: pod.metadata.finalizers.append("example.com/slow"))
+    await settle()
+    world.pod("high", cpu="900m", priority=1000)
+    await settle()
+    leaving = world.api.find(core_v1.Pod, "low", "default")
+    assert leaving.metadata.deletionTimestamp is not None
+    told = [(c.type, c.status, c.reason, c.message) for c in leaving.status.conditions]
+    message = "default-scheduler: preempting to accommodate a higher priority pod"
+    assert told == [("DisruptionTarget", "True", "PreemptionByScheduler", message)]
+    assert (world.where("high"), world.api.find(core_v1.Pod, "high", "default").status.nominatedNodeName) == ("", "n1")
+    # A pod of less weight does not take the room that becomes free.
+    world.pod("middle", cpu="900m", priority=500)
+    await settle()
+    world.api.remove(leaving)
+    await world.clock.advance(20)
+    assert (world.where("high"), world.where("middle")) == ("n1", "")
+
+
+async def test_says_that_a_pod_may_not_preempt(world: World) -> None:
+    world.node(cpu="1")
+    world.pod("low", cpu="900m", priority=1)
+    await settle()
+    world.pod("high", cpu="900m", priority=1000, preemptionPolicy="Never")
+    await settle()
+    assert world.told("FailedScheduling") == [
+        "0/1 nodes are available: 1 Insufficient cpu. "
+        "no new claims to deallocate, preemption: not eligible due to preemptionPolicy=Never."
+    ]
+    assert world.where("low") == "n1"
+
+
+async def test_a_more_important_pod_takes_a_nomination_away(world: World) -> None:
+    world.node(cpu="1")
+    low = world.pod("low", cpu="900m", priority=1)
+    world.api.change(low, lambda pod: pod.metadata.finalizers.append("example.com/slow"))
+    await settle()
+    world.pod("middle", cpu="900m", priority=500)
+    await settle()
+    assert world.api.find(core_v1.Pod, "middle", "default").status.nominatedNodeName == "n1"
+    world.pod("high", cpu="900m", priority=1000)
+    await world.clock.advance(5)
+    assert world.api.find(core_v1.Pod, "high", "default").status.nominatedNodeName == "n1"
+    assert not world.api.find(core_v1.Pod, "middle", "default").status.nominatedNodeName
+
+
+async def test_spreads_the_pods_of_a_service_without_being_asked(world: World) -> None:
+    for number in range(4):
+        world.node(f"n{number}", cpu="64" if number else "32")
+    service = core_v1.Service(
+        metadata=meta_v1.ObjectMeta(name="s", namespace="default"), spec=core_v1.ServiceSpec(selector={"app": "x"})
+    )
+    world.api.seed(service)
+    await settle()
+    for number in range(8):
+        pod = world.pod(f"p{number}")
+        world.api.change(pod, lambda pod: pod.metadata.labels.update(app="x"))
+    await settle()
+    assert sorted(world.where(f"p{number}") for number in range(8))[::2] == ["n0", "n1", "n2", "n3"]
