@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import sys
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,8 @@ import pytest
 if TYPE_CHECKING:
     from pybernetes.testing import background, subprocesses
 
+# Clients that look at $KUBECONFIG once, when they are imported.
+READ_AT_IMPORT = ("kubernetes.config.kube_config", "kubernetes_asyncio.config.kube_config")
 IN_PROCESS, SUBPROCESS = "in-process", "subprocess"
 
 
@@ -77,6 +80,9 @@ def kubeconfig(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
     """The cluster's kubeconfig, which $KUBECONFIG names as well during the test."""
     path: pathlib.Path = cluster.kubeconfig
     monkeypatch.setenv("KUBECONFIG", os.fspath(path))
+    for name in READ_AT_IMPORT:
+        if name in sys.modules:
+            monkeypatch.setattr(sys.modules[name], "KUBE_CONFIG_DEFAULT_LOCATION", os.fspath(path))
     return path
 
 
