@@ -270,6 +270,7 @@ class Cycle:
                 undecided &= ~out
 
         every = slice(0, nodes.size)
+        self._look_elsewhere(undecided, reasons, blamed)
         for row, beside in (promised or {}).items():
             if undecided[row]:
                 left = np.ones(1, np.bool_)
@@ -277,3 +278,18 @@ class Cycle:
                 undecided[row] = left[0]
         explain(every, undecided)
         return Misfit(len(nodes), dict(reasons), frozenset(blamed), tuple(sorted(resolvable)))
+
+    def _look_elsewhere(self, undecided: tables.Bools, reasons: collections.Counter[str], blamed: set[str]) -> None:
+        """Count the nodes that need no reason of their own."""
+        narrowing = [(one.name, one.elsewhere(state, self._nodes)) for one, state in self._filters]
+        named = sorted(name for name, mask in narrowing if mask is not None)
+        if not named:
+            return
+        out = np.zeros(self._nodes.size, np.bool_)
+        for _, mask in narrowing:
+            if mask is not None:
+                out |= mask & undecided
+        if out.any():
+            reasons[f"node(s) didn't satisfy plugin(s) [{' '.join(named)}]"] += int(out.sum())
+            blamed.update(named)
+            undecided &= ~out

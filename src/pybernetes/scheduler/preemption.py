@@ -10,14 +10,13 @@ import collections
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import NamedTuple
 
-import msgspec
-
-from pybernetes.api import times
+from pybernetes.api import fields, times
 from pybernetes.api.types import core_v1, policy_v1
 from pybernetes.kits.chance import Chance
 from pybernetes.scheduler import cycle as cycles
 from pybernetes.scheduler import failure, terms
 from pybernetes.scheduler import nodes as tables
+from pybernetes.scheduler.plugins import arguments
 
 NAME = "DefaultPreemption"
 CONDITION = "DisruptionTarget"
@@ -30,11 +29,25 @@ _LIFT = 2**31
 _ROWS_AT_ONCE = 4
 
 
-class Args(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+class Args(arguments.Args, kw_only=True):
     """`pluginConfig` of DefaultPreemption."""
 
     minCandidateNodesPercentage: int = 10
     minCandidateNodesAbsolute: int = 100
+
+    def problems(self, path: fields.Path) -> list[fields.FieldError]:
+        share, number = self.minCandidateNodesPercentage, self.minCandidateNodesAbsolute
+        share_at, number_at = path["minCandidateNodesPercentage"], path["minCandidateNodesAbsolute"]
+        found = []
+        if not 0 <= share <= 100:
+            found.append(fields.invalid(share_at, share, "not in valid range [0, 100]"))
+        if number < 0:
+            found.append(fields.invalid(number_at, number, "not in valid range [0, inf)"))
+        if not share and not number:
+            same = "cannot be zero at the same time as"
+            found.append(fields.invalid(share_at, share, f"{same} minCandidateNodesAbsolute"))
+            found.append(fields.invalid(number_at, number, f"{same} minCandidateNodesPercentage"))
+        return found
 
 
 class Candidate(NamedTuple):

@@ -64,6 +64,17 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True, weakref=True, eq=False):
     spec: core_v1.PodSpec
 
 
+def extended(resource: str) -> bool:
+    """Whether it is a resource that somebody outside of Kubernetes defines."""
+    domain, slash, _ = resource.partition("/")
+    return bool(slash) and not domain.endswith("kubernetes.io") and not resource.startswith("requests.")
+
+
+def scalar(resource: str) -> bool:
+    """Whether only pods that ask for it are compared by it."""
+    return "/" in resource or resource.startswith(("hugepages-", "attachable-volumes-"))
+
+
 def amount(resource: str, value: quantity.Quantity) -> int:
     return value.milli() if resource == CPU else value.as_int()
 

@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from pybernetes.api import selectors
+from pybernetes.api import fields, selectors
 from pybernetes.api.types import core_v1
 from pybernetes.scheduler import changes, counting, terms
 from pybernetes.scheduler import nodes as tables
 from pybernetes.scheduler import shape as shapes
-from pybernetes.scheduler.plugins import plugin
+from pybernetes.scheduler.plugins import arguments, plugin
 from pybernetes.scheduler.terms import Kind
 
 NOT_NEAR = "node(s) didn't match pod affinity rules"
@@ -23,11 +23,17 @@ OTHERS_AWAY = "node(s) didn't satisfy existing pods anti-affinity rules"
 _SIGNS = {Kind.LIKES: 1, Kind.DISLIKES: -1}
 
 
-class Args(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+class Args(arguments.Args, kw_only=True):
     """`pluginConfig` of InterPodAffinity."""
 
     hardPodAffinityWeight: int = 1
     ignorePreferredTermsOfExistingPods: bool = False
+
+    def problems(self, path: fields.Path) -> list[fields.FieldError]:
+        weight = self.hardPodAffinityWeight
+        if 0 <= weight <= 100:
+            return []
+        return [fields.invalid(path["hardPodAffinityWeight"], weight, "not in valid range [0, 100]")]
 
 
 class _Near(msgspec.Struct):

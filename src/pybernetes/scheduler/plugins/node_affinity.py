@@ -11,12 +11,24 @@ from pybernetes.api.types import core_v1
 from pybernetes.scheduler import changes
 from pybernetes.scheduler import nodes as tables
 from pybernetes.scheduler import shape as shapes
-from pybernetes.scheduler.plugins import plugin
+from pybernetes.scheduler.plugins import arguments, plugin
 
 REASON = "node(s) didn't match Pod's node affinity/selector"
 
 
+CONFLICT = "pod affinity terms conflict"
+ENFORCED = "node(s) didn't match scheduler-enforced node affinity"
+
+
+class Args(arguments.Args, kw_only=True):
+    """`pluginConfig` of NodeAffinity: affinity that all pods of the profile have besides their own."""
+
+    addedAffinity: core_v1.NodeAffinity | None = None
+
+
 class _State(NamedTuple):
+    enforced: tables.Bools | None
+    elsewhere: tables.Bools | None
     out: tables.Bools | None
     preferred: tables.Ints | None
 
@@ -27,22 +39,64 @@ class NodeAffinity(plugin.Plugin):
     scale = plugin.Scale.MOST
     helped_by = changes.Change.NODE_ADDED | changes.Change.NODE_LABELS
 
+    Args = Args
+
     def prepare(self, shape: shapes.Shape, nodes: tables.Nodes) -> Any | None:
-        affinity = shape.spec.affinity.nodeAffinity if shape.spec.affinity is not None else None
+        own = shape.spec.affinity.nodeAffinity if shape.spec.affinity is not None else None
         matching = required(shape.spec, nodes)
         out = None if matching is None else ~nodes.mask(matching)
+        wishes = list(own.preferredDuringSchedulingIgnoredDuringExecution) if own is not None else []
+        enforced = None
+        added = self.args.addedAffinity
+        if added is not None:
+            wishes += added.preferredDuringSchedulingIgnoredDuringExecution
+            selector = added.requiredDuringSchedulingIgnoredDuringExecution
+            if selector is not None:
+                enforced = ~nodes.mask(_union(term_bits(term, nodes) for term in selector.nodeSelectorTerms))
         preferred = None
-        if affinity is not None and affinity.preferredDuringSchedulingIgnoredDuringExecution:
+        if wishes:
             preferred = np.zeros(nodes.size, np.int64)
-            for choice in affinity.preferredDuringSchedulingIgnoredDuringExecution:
+            for choice in wishes:
                 preferred += choice.weight * nodes.mask(term_bits(choice.preference, nodes)).astype(np.int64)
-        return None if out is None and preferred is None else _State(out, preferred)
+        if out is None and preferred is None and enforced is None:
+            return None
+        named = _named(own)
+        elsewhere = None
+        if named is not None:
+            elsewhere = ~nodes.mask(_union(1 << nodes.rows[name] for name in named if name in nodes.rows))
+        return _State(enforced, elsewhere, out, preferred)
 
     def reject(self, state: _State, nodes: tables.Nodes, rows: Any) -> list[plugin.Rejection]:
-        return [] if state.out is None else [plugin.Rejection(REASON, state.out[rows], True)]
+        rejections: list[plugin.Rejection] = []
+        said: Any = False
+        for reason, mask in ((ENFORCED, state.enforced), (REASON, state.out)):
+            if mask is not None:
+                here = mask[rows] & ~np.asarray(said)
+                rejections.append(plugin.Rejection(reason, here, True))
+                said = said | here
+        return rejections
+
+    def elsewhere(self, state: _State, nodes: tables.Nodes) -> tables.Bools | None:
+        return state.elsewhere
 
     def score(self, state: _State, nodes: tables.Nodes, rows: Any) -> tables.Ints | None:
         return None if state.preferred is None else state.preferred[rows]
+
+
+def _named(own: core_v1.NodeAffinity | None) -> set[str] | None:
+    """The nodes that a pod may go to because it names them in every term; None: not all terms name any."""
+    selector = own.requiredDuringSchedulingIgnoredDuringExecution if own is not None else None
+    if selector is None:
+        return None
+    named: set[str] = set()
+    for term in selector.nodeSelectorTerms:
+        lists = [set(one.values) for one in term.matchFields if one.key == "metadata.name" and one.operator == "In"]
+        if not lists:
+            return None
+        named |= set.intersection(*lists)
+    if selector.nodeSelectorTerms and not named:
+        raise plugin.Rejected(CONFLICT)
+    return named or None
 
 
 def required(spec: core_v1.PodSpec, nodes: tables.Nodes) -> int | None:

@@ -6,6 +6,8 @@ For plugin authors (docs/scheduler.md has examples):
   that the plugin has nothing to say about such pods. It raises `Rejected` where no node at all can do.
 - `reject(state, nodes, rows)` answers, for those rows, what is wrong with each: masks of equal length with their
   reasons. A node is out as soon as one mask says so; later plugins are then not heard about it.
+- `elsewhere(state, nodes)` answers the rows that need not be looked at, as the pod names others; only when it comes
+  to telling why a pod fits nowhere.
 - `score(state, nodes, rows)` answers higher numbers for better rows; `scale` says how they become 0..100.
 - `rank(state, nodes, feasible)` is for plugins that scale in their own way: 0..100 for every row, `feasible` being
   the mask of those that are in the race.
@@ -72,6 +74,9 @@ class Plugin:
 
     def reject(self, state: Any, nodes: tables.Nodes, rows: Any) -> list[Rejection]:
         return []
+
+    def elsewhere(self, state: Any, nodes: tables.Nodes) -> tables.Bools | None:
+        return None
 
     def score(self, state: Any, nodes: tables.Nodes, rows: Any) -> tables.Ints | None:
         return None

@@ -6,21 +6,21 @@ Pods that ask for nothing but belong to a service or a workload are spread over 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
-import msgspec
 import numpy as np
 
-from pybernetes.api import selectors, tolerations
+from pybernetes.api import fields, names, selectors, tolerations
 from pybernetes.api.types import core_v1
 from pybernetes.scheduler import changes, counting, terms
 from pybernetes.scheduler import nodes as tables
 from pybernetes.scheduler import shape as shapes
-from pybernetes.scheduler.plugins import node_affinity, plugin
+from pybernetes.scheduler.plugins import arguments, node_affinity, plugin
 
 REASON = "node(s) didn't match pod topology spread constraints"
 NO_LABEL = f"{REASON} (missing required label)"
 HOSTNAME, ZONE = "kubernetes.io/hostname", "topology.kubernetes.io/zone"
+SYSTEM, LIST = "System", "List"
 HARD, SOFT = "DoNotSchedule", "ScheduleAnyway"
 SYSTEM_DEFAULTS = (
     core_v1.TopologySpreadConstraint(topologyKey=HOSTNAME, whenUnsatisfiable=SOFT, maxSkew=3),
@@ -30,11 +30,45 @@ SYSTEM_DEFAULTS = (
 _COUNTLESS = 2**31 - 1
 
 
-class Args(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+class Args(arguments.Args, kw_only=True):
     """`pluginConfig` of PodTopologySpread."""
 
     defaultConstraints: list[core_v1.TopologySpreadConstraint] = []
-    defaultingType: Literal["System", "List"] = "System"
+    defaultingType: str = SYSTEM
+
+    def problems(self, path: fields.Path) -> list[fields.FieldError]:
+        found = []
+        step = path["defaultingType"]
+        if self.defaultingType not in (SYSTEM, LIST):
+            found.append(fields.not_supported(step, self.defaultingType, (SYSTEM, LIST), in_order=True))
+        elif self.defaultingType == SYSTEM and self.defaultConstraints:
+            found.append(fields.invalid(step, self.defaultingType, "when .defaultConstraints are not empty"))
+        seen = set()
+        for at, one in enumerate(self.defaultConstraints):
+            step = path["defaultConstraints"][at]
+            if one.maxSkew <= 0:
+                found.append(fields.invalid(step["maxSkew"], one.maxSkew, "not in valid range (0, inf)"))
+            found += _name_problems(one, step)
+            if one.labelSelector is not None:
+                detail = "constraint must not define a selector, as they deduced for each pod"
+                found.append(fields.forbidden(step["labelSelector"], detail))
+            pair = one.topologyKey, one.whenUnsatisfiable
+            if pair in seen:
+                found.append(fields.duplicate(step, f"{{{pair[0]}, {pair[1]}}}"))
+            seen.add(pair)
+        return found
+
+
+def _name_problems(one: core_v1.TopologySpreadConstraint, path: fields.Path) -> list[fields.FieldError]:
+    key, action = one.topologyKey, one.whenUnsatisfiable
+    found = [fields.invalid(path["topologyKey"], key, problem) for problem in names.qualified_name(key) if key]
+    if not key:
+        found.append(fields.required(path["topologyKey"], "can not be empty"))
+    if not action:
+        found.append(fields.required(path["whenUnsatisfiable"], "can not be empty"))
+    elif action not in (HARD, SOFT):
+        found.append(fields.not_supported(path["whenUnsatisfiable"], action, (HARD, SOFT)))
+    return found
 
 
 class _Constraint(NamedTuple):
@@ -73,7 +107,7 @@ class PodTopologySpread(plugin.Plugin):
 
     def prepare(self, shape: shapes.Shape, nodes: tables.Nodes) -> _State | None:
         asked = shape.spec.topologySpreadConstraints
-        system = not asked and self.args.defaultingType == "System"
+        system = not asked and self.args.defaultingType == SYSTEM
         selector = None
         if not asked:
             asked = list(SYSTEM_DEFAULTS) if system else self.args.defaultConstraints
