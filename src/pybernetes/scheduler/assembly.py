@@ -8,19 +8,33 @@ from pybernetes.client import Client
 from pybernetes.informers import Informers, Recorder
 from pybernetes.kits.chance import Chance
 from pybernetes.kits.clock import Clock
-from pybernetes.scheduler import engine, profiles, watching, writes
+from pybernetes.scheduler import configuration, engine, profiles, registry, watching, writes
 
 
 def assemble(
-    client: Client, informers: Informers, *, clock: Clock, chance: Chance, recorder: Callable[[str], Recorder]
+    client: Client,
+    informers: Informers,
+    *,
+    clock: Clock,
+    chance: Chance,
+    recorder: Callable[[str], Recorder],
+    config: bytes = b"",
 ) -> tuple[watching.Watching, engine.Engine]:
-    """What follows the cluster, and what schedules; the former is to be started with the latter's queue."""
-    used = {one.name: one for one in (profiles.default(),)}
+    """What follows the cluster, and what schedules; the former is to be started with the latter's queue.
+
+    `config` is a KubeSchedulerConfiguration in YAML or JSON. Raises ConfigurationError.
+    """
+    known = registry.load()
+    settings = configuration.read(config, known) if config else configuration.Configuration()
+    wanted = settings.profiles or [configuration.Profile()]
+    used = {one.name: one for one in (profiles.build(profile, known) for profile in wanted)}
     cluster = watching.Watching(informers, used, profiles.DEFAULT)
     working = engine.Engine(
         cluster,
         writes.Writes(client, clock),
         profiles=used,
+        first_backoff=settings.podInitialBackoffSeconds,
+        last_backoff=settings.podMaxBackoffSeconds,
         recorders={name: recorder(name) for name in used},
         clock=clock,
         chance=chance,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
 from pybernetes.api import codecs, fields, names, strictness
-from pybernetes.scheduler.plugins import arguments, plugin
+from pybernetes.scheduler import registry
+from pybernetes.scheduler.plugins import arguments
 
 GROUP_VERSION = "kubescheduler.config.k8s.io/v1"
 KIND = "KubeSchedulerConfiguration"
@@ -148,7 +149,7 @@ class Configuration(msgspec.Struct, kw_only=True):
     delayCacheUntilActive: bool = False
 
 
-def read(data: bytes, known: Mapping[str, type[plugin.Plugin]]) -> Configuration:
+def read(data: bytes, known: registry.Registry) -> Configuration:
     """A configuration from YAML or JSON; `known` has the plugins whose arguments are checked.
 
     Raises ConfigurationError.
@@ -168,7 +169,7 @@ def read(data: bytes, known: Mapping[str, type[plugin.Plugin]]) -> Configuration
     problems = [*duplicates, *(f'unknown field "{path}"' for path in strictness.unknown_fields(Configuration, tree))]
     if problems:
         raise ConfigurationError(f"strict decoding error: {', '.join(problems)}")
-    found = _typed(Configuration, tree)
+    found: Configuration = _typed(Configuration, tree)
     for at, profile in enumerate(found.profiles):
         for place, config in enumerate(profile.pluginConfig):
             arguments_of(config, known, f"decoding .profiles[{at}].pluginConfig[{place}]: ")
@@ -190,14 +191,12 @@ def _typed(kind: type[Any], tree: Any) -> Any:
         raise ConfigurationError(str(error)) from None
 
 
-def arguments_of(
-    config: PluginConfig, known: Mapping[str, type[plugin.Plugin]], prefix: str = ""
-) -> msgspec.Struct | None:
+def arguments_of(config: PluginConfig, known: registry.Registry, prefix: str = "") -> msgspec.Struct | None:
     """The arguments as the plugin's own type; None where the plugin is not known or takes none.
 
     Raises ConfigurationError.
     """
-    kind = known[config.name].Args if config.name in known else None
+    kind = known.args_of(config.name)
     if kind is None:
         return None
     about = f"{prefix}decoding args for plugin {config.name}: "
@@ -218,7 +217,7 @@ def arguments_of(
     return found
 
 
-def check(found: Configuration, known: Mapping[str, type[plugin.Plugin]]) -> list[fields.FieldError]:
+def check(found: Configuration, known: registry.Registry) -> list[fields.FieldError]:
     """What is wrong with a configuration that could be read."""
     root = fields.Path()
     errors: list[fields.FieldError] = []
@@ -268,9 +267,7 @@ def _removed(name: str, path: fields.Path) -> list[fields.FieldError]:
     ]
 
 
-def _plugin_problems(
-    profile: Profile, path: fields.Path, known: Mapping[str, type[plugin.Plugin]]
-) -> list[fields.FieldError]:
+def _plugin_problems(profile: Profile, path: fields.Path, known: registry.Registry) -> list[fields.FieldError]:
     errors: list[fields.FieldError] = []
     for point in Plugins.__struct_fields__:
         if point not in ("multiPoint", "placementGenerate", "placementScore"):

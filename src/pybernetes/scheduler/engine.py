@@ -26,7 +26,7 @@ BINDINGS = 256
 # Shapes whose decisions are kept.
 SHAPES = 256
 # The event loop gets its turn after so many seconds of choosing.
-SLICE_SECONDS = 0.002
+SLICE_SECONDS = 0.001
 
 
 class Engine:
@@ -41,10 +41,12 @@ class Engine:
         recorders: Mapping[str, Recorder],
         clock: Clock,
         chance: Chance,
+        first_backoff: float = queue.FIRST_BACKOFF,
+        last_backoff: float = queue.LAST_BACKOFF,
     ) -> None:
         self._cluster, self._writes, self._profiles, self._recorders = cluster, written, profiles, recorders
         self._clock, self._chance = clock, chance
-        self.queue = queue.SchedulingQueue(clock, self._helps)
+        self.queue = queue.SchedulingQueue(clock, self._helps, first=first_backoff, last=last_backoff)
         self._tasks = Tasks()
         self._binding = asyncio.Semaphore(BINDINGS)
         self._cycles: dict[tuple[str, bytes], cycle.Cycle] = {}
@@ -79,7 +81,7 @@ class Engine:
             except Exception as error:
                 log.exception("scheduling %s failed", key_of(pending.pod))
                 self._fail(pending, frozenset(), str(error), "SchedulerError", error=True)
-            if at % 64 == 63:
+            if at % 32 == 31:
                 await self._breathe()
             else:
                 await self._breathe_if_due()

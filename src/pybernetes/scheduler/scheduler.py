@@ -26,16 +26,26 @@ class Scheduler:
         clock: Clock,
         chance: Chance,
         recorder: Callable[[str], Recorder],
+        config: bytes = b"",
     ) -> None:
+        """`config` is a KubeSchedulerConfiguration in YAML or JSON; with none, upstream's defaults hold."""
         self._client, self._informers, self._clock, self._chance = client, informers, clock, chance
-        self._recorder = recorder
+        self._recorder, self._config = recorder, config
         self.ready = asyncio.Event()
 
     async def run(self) -> None:
-        """Work until cancelled; `ready` is set when the first pod can be scheduled."""
+        """Work until cancelled; `ready` is set when the first pod can be scheduled.
+
+        Raises ValueError, worded as upstream words it, where the configuration cannot be used.
+        """
         assembly = await asyncio.to_thread(importlib.import_module, "pybernetes.scheduler.assembly")
         cluster, engine = assembly.assemble(
-            self._client, self._informers, clock=self._clock, chance=self._chance, recorder=self._recorder
+            self._client,
+            self._informers,
+            clock=self._clock,
+            chance=self._chance,
+            recorder=self._recorder,
+            config=self._config,
         )
         await cluster.start(engine.queue)
         self.ready.set()

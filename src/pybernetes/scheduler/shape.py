@@ -48,6 +48,7 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True, weakref=True, eq=False):
     key: bytes
     namespace: str
     labels: dict[str, str]
+    annotations: dict[str, str]
     marks: tuple[tuple[str, str], ...]
     terminating: bool
     owner: Owner | None
@@ -177,6 +178,8 @@ def of(pod: core_v1.Pod) -> Shape:
     depends_on = (
         meta.namespace,
         marks,
+        sorted(meta.annotations.items()),
+        spec.runtimeClassName,
         terminating,
         owner,
         sorted(asked.items()),
@@ -198,6 +201,7 @@ def of(pod: core_v1.Pod) -> Shape:
         key=codecs.encode(depends_on),
         namespace=meta.namespace,
         labels=meta.labels,
+        annotations=meta.annotations,
         marks=marks,
         terminating=terminating,
         owner=owner,

@@ -200,6 +200,7 @@ def _same(one: core_v1.Pod, other: core_v1.Pod) -> bool:
     return (
         one.spec == other.spec
         and one.metadata.labels == other.metadata.labels
+        and one.metadata.annotations == other.metadata.annotations
         and (one.metadata.deletionTimestamp is None) == (other.metadata.deletionTimestamp is None)
     )
 

@@ -192,8 +192,10 @@ async def test_says_that_a_pod_may_not_preempt(world: World) -> None:
     world.pod("high", cpu="900m", priority=1000, preemptionPolicy="Never")
     await settle()
     assert world.told("FailedScheduling") == [
-        "0/1 nodes are available: 1 Insufficient cpu. "
-        "no new claims to deallocate, preemption: not eligible due to preemptionPolicy=Never."
+        (
+            "0/1 nodes are available: 1 Insufficient cpu. "
+            "no new claims to deallocate, preemption: not eligible due to preemptionPolicy=Never."
+        )
     ]
     assert world.where("low") == "n1"
 

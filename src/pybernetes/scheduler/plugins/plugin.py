@@ -97,3 +97,39 @@ def scaled(raw: tables.Ints, scale: Scale, highest: int) -> tables.Ints:
         return np.full(len(raw), MAX if scale is Scale.LEAST else 0, np.int64)
     shares: tables.Ints = raw * MAX // highest
     return MAX - shares if scale is Scale.LEAST else shares
+
+
+class NodeByNode(Plugin):
+    """A plugin that looks at one node at a time, for those who need not be fast: say `fits` or `rate` or both.
+
+    They are asked once for every node and shape of pod, and again when a node's own facts have changed: its labels,
+    taints, allocatable resources or images. What pods run on a node is not theirs to look at.
+    """
+
+    def fits(self, shape: shapes.Shape, node: core_v1.Node) -> str | None:
+        """Why such a pod may not run there; None: it may."""
+        return None
+
+    def rate(self, shape: shapes.Shape, node: core_v1.Node) -> int:
+        """0..100, more is better; see `scale` for other ranges."""
+        return 0
+
+    def prepare(self, shape: shapes.Shape, nodes: tables.Nodes) -> Any | None:
+        kind = type(self)
+        verdicts: dict[str, tables.Bools] = {}
+        ratings = np.zeros(nodes.size, np.int64) if kind.rate is not NodeByNode.rate else None
+        for row, node in enumerate(nodes.objects):
+            if node is None:
+                continue
+            reason = self.fits(shape, node)
+            if reason is not None:
+                verdicts.setdefault(reason, np.zeros(nodes.size, np.bool_))[row] = True
+            elif ratings is not None:
+                ratings[row] = self.rate(shape, node)
+        return verdicts, ratings
+
+    def reject(self, state: Any, nodes: tables.Nodes, rows: Any) -> list[Rejection]:
+        return [Rejection(reason, mask[rows], True) for reason, mask in state[0].items()]
+
+    def score(self, state: Any, nodes: tables.Nodes, rows: Any) -> tables.Ints | None:
+        return None if state[1] is None else state[1][rows]

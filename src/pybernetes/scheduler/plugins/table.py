@@ -26,3 +26,6 @@ PLUGINS: tuple[type[plugin.Plugin], ...] = (
     NodeResourcesBalancedAllocation,
     ImageLocality,
 )
+
+# Points at which one thing only can be done; these plugins stand for it.
+QUEUE_SORT, PRE_ENQUEUE, POST_FILTER, BIND = "PrioritySort", "SchedulingGates", "DefaultPreemption", "DefaultBinder"
