@@ -21,8 +21,15 @@ Revisions = list[apps_v1.ControllerRevision]
 
 
 def data_of(template: core_v1.PodTemplateSpec) -> dict[str, Any]:
-    """The patch that makes a set's template this one."""
-    return {"spec": {"template": {**codecs.to_tree(template), "$patch": "replace"}}}
+    """The patch that makes a set's template this one, byte for byte as upstream writes it, which compares bytes:
+    keys in order, and `resources` shown where they are empty."""
+    tree = {**codecs.to_tree(template), "$patch": "replace"}
+    spec = tree["spec"]
+    for word in ("initContainers", "containers", "ephemeralContainers"):
+        if word in spec:
+            spec[word] = [{"resources": {}, **container} for container in spec[word]]
+    sorted_: dict[str, Any] = json.loads(json.dumps({"spec": {"template": tree}}, sort_keys=True))
+    return sorted_
 
 
 def _hash(data: Any, collisions: int | None) -> str:

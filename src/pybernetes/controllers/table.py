@@ -20,6 +20,7 @@ from pybernetes.controllers.garbage import GarbageCollector
 from pybernetes.controllers.job import Jobs
 from pybernetes.controllers.node import eviction, ipam, lifecycle, podgc
 from pybernetes.controllers.replicaset import ReplicaSets, replication
+from pybernetes.controllers.statefulset import StatefulSets
 
 CONTROLLERS: dict[str, Callable[[Context], Controller]] = {
     "serviceaccount-token-controller": serviceaccount_tokens.Tokens,
@@ -34,6 +35,7 @@ CONTROLLERS: dict[str, Callable[[Context], Controller]] = {
     "job-controller": Jobs,
     "deployment-controller": Deployments,
     "replicaset-controller": ReplicaSets,
+    "statefulset-controller": StatefulSets,
     "ttl-after-finished-controller": ttl_after_finished.TTLAfterFinished,
     "node-ipam-controller": ipam.NodeIPAM,
     "node-lifecycle-controller": lifecycle.NodeLifecycle,
