@@ -8,7 +8,7 @@ from pybernetes.client import Client
 from pybernetes.informers import Informers, Recorder
 from pybernetes.kits.chance import Chance
 from pybernetes.kits.clock import Clock
-from pybernetes.scheduler import configuration, engine, profiles, registry, watching, writes
+from pybernetes.scheduler import configuration, desk, engine, profiles, registry, watching, writes
 
 
 def assemble(
@@ -32,6 +32,7 @@ def assemble(
     working = engine.Engine(
         cluster,
         writes.Writes(client, clock),
+        desk.Desk(client, cluster, clock),
         profiles=used,
         first_backoff=settings.podInitialBackoffSeconds,
         last_backoff=settings.podMaxBackoffSeconds,

@@ -44,6 +44,13 @@ class Misfit(NamedTuple):
     message: str = ""
 
 
+class Reserved(NamedTuple):
+    """What a plugin keeps for a pod until it is bound."""
+
+    plugin: plugin.Plugin
+    plan: Any
+
+
 class _Scorer(NamedTuple):
     name: str
     weight: int
@@ -200,6 +207,12 @@ class Cycle:
         finally:
             for uid in added:
                 self._nodes.remove_pod(uid)
+
+    def reserve(self, node: str) -> list[Reserved]:
+        """Have the plugins keep what the pod needs on the chosen node besides room."""
+        row = self._nodes.rows[node]
+        plans = [(one, one.reserve(state, self._nodes, row)) for one, state in self._filters]
+        return [Reserved(one, plan) for one, plan in plans if plan is not None]
 
     # Keeping up
 

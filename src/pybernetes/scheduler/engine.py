@@ -16,7 +16,8 @@ from pybernetes.kits import causes
 from pybernetes.kits.chance import Chance
 from pybernetes.kits.clock import Clock
 from pybernetes.kits.tasks import Tasks
-from pybernetes.scheduler import changes, cycle, failure, preemption, profiles, queue, shape, watching, writes
+from pybernetes.scheduler import changes, cycle, desk, failure, preemption, profiles, queue, shape, watching, writes
+from pybernetes.scheduler.plugins import plugin
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +37,7 @@ class Engine:
         self,
         cluster: watching.Watching,
         written: writes.Writes,
+        at_desk: desk.Desk,
         *,
         profiles: Mapping[str, profiles.Profile],
         recorders: Mapping[str, Recorder],
@@ -45,7 +47,7 @@ class Engine:
         last_backoff: float = queue.LAST_BACKOFF,
     ) -> None:
         self._cluster, self._writes, self._profiles, self._recorders = cluster, written, profiles, recorders
-        self._clock, self._chance = clock, chance
+        self._desk, self._clock, self._chance = at_desk, clock, chance
         self.queue = queue.SchedulingQueue(clock, self._helps, first=first_backoff, last=last_backoff)
         self._tasks = Tasks()
         self._binding = asyncio.Semaphore(BINDINGS)
@@ -116,7 +118,8 @@ class Engine:
         if node is None:
             return decision, promised
         cluster.assume(pod, node)
-        self._tasks.spawn(self._bind(pending, node), name=f"bind {key_of(pod)}")
+        kept = decision.reserve(node) if found.single else []
+        self._tasks.spawn(self._bind(pending, node, kept), name=f"bind {key_of(pod)}")
         return None
 
     def _decision(self, profile: profiles.Profile, found: shape.Shape) -> cycle.Cycle:
@@ -206,22 +209,30 @@ class Engine:
 
     # Telling
 
-    async def _bind(self, pending: queue.Pending, node: str) -> None:
+    async def _bind(self, pending: queue.Pending, node: str, kept: list[cycle.Reserved]) -> None:
         pod = pending.pod
         causes.current.set(causes.Cause(self._cluster.profile_of(pod), key_of(pod), "pod without a node"))
+        step = ""
         try:
+            for one in kept:
+                step = f'running PreBind plugin "{one.plugin.name}"'
+                await one.plugin.before_binding(one.plan, pod, self._cluster.nodes, self._desk)
+            step = 'binding rejected: running Bind plugin "DefaultBinder"'
             async with self._binding:
                 await self._writes.bind(pod, node)
-        except writes.FAILURES as error:
+        except (*writes.FAILURES, plugin.BindingFailed) as error:
             current = self._cluster.current(pod)
             if current is None or current.spec.nodeName:
                 self._cluster.assumed.pop(pod.metadata.uid, None)
                 self.queue.placed(pending)
                 return
             self._cluster.forget_assumed(pod)
-            message = f'binding rejected: running Bind plugin "DefaultBinder": {error}'
-            self._fail(pending, frozenset(), message, "SchedulerError", error=True)
+            told = str(error) or "timed out waiting for the condition"
+            self._fail(pending, frozenset(), f"{step}: {told}", "SchedulerError", error=True)
             return
+        finally:
+            for one in kept:
+                one.plugin.unreserve(one.plan, self._cluster.nodes)
         self.queue.placed(pending)
         message = f"Successfully assigned {key_of(pod)} to {node}"
         self._recorders[self._cluster.profile_of(pod)].event(pod, "Normal", "Scheduled", message)

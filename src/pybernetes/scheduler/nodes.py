@@ -64,6 +64,8 @@ class Nodes:
         self.lowest: Ints = np.full(64, NOBODY, np.int64)
         self.counts = counting.Counts(len(self.allocatable))
         self.placed: dict[str, Placed] = {}
+        # The placed pods that use a volume claim, by `namespace/name`.
+        self.claimed: dict[str, set[str]] = {}
         self._pods: list[set[str]] = []
         self._waiting: dict[str, dict[str, shapes.Shape]] = {}
         self._free: list[int] = []
@@ -201,6 +203,8 @@ class Nodes:
         if shape.priority < self.lowest[row]:
             self.lowest[row] = shape.priority
         self.counts.add(row, _marks(shape), shape.terms)
+        for claim in shape.claims:
+            self.claimed.setdefault(f"{shape.namespace}/{claim}", set()).add(uid)
         for port in shape.ports:
             self.ports[port] = self.ports.get(port, 0) | 1 << row
 
@@ -217,6 +221,11 @@ class Nodes:
         if shape.priority == self.lowest[row]:
             self.lowest[row] = min((self.placed[other].shape.priority for other in self._pods[row]), default=NOBODY)
         self.counts.remove(row, _marks(shape), shape.terms)
+        for claim in shape.claims:
+            users = self.claimed[f"{shape.namespace}/{claim}"]
+            users.discard(uid)
+            if not users:
+                del self.claimed[f"{shape.namespace}/{claim}"]
         for port in shape.ports:
             still = any(port in self.placed[other].shape.ports for other in self._pods[row])
             if not still:

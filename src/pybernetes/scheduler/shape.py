@@ -42,7 +42,8 @@ class Owner(NamedTuple):
 class Shape(msgspec.Struct, frozen=True, kw_only=True, weakref=True, eq=False):
     """Amounts are milli-CPUs for cpu, bytes, or whole units. `key` is equal for pods of one shape.
 
-    `single`: it depends on more than its key says (volumes, device claims), so a decision serves one pod only.
+    `single`: it depends on more than its key says (volumes, device claims), so a decision serves one pod only, that
+    of `uid`.
     """
 
     key: bytes
@@ -55,6 +56,7 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True, weakref=True, eq=False):
     terms: tuple[terms.Carried, ...]
     claims: tuple[str, ...]
     single: bool
+    uid: str
     requests: Amounts
     counted_cpu: int
     counted_memory: int
@@ -175,6 +177,7 @@ def of(pod: core_v1.Pod) -> Shape:
     claimed = claims(pod)
     inline = [volume for volume in spec.volumes if _inline(volume)]
     terminating = meta.deletionTimestamp is not None
+    single = bool(claimed or inline or spec.resourceClaims)
     depends_on = (
         meta.namespace,
         marks,
@@ -195,7 +198,7 @@ def of(pod: core_v1.Pod) -> Shape:
         spec.topologySpreadConstraints,
         claimed,
         inline,
-        [claim.name for claim in spec.resourceClaims],
+        meta.uid if single else "",
     )
     return Shape(
         key=codecs.encode(depends_on),
@@ -207,7 +210,8 @@ def of(pod: core_v1.Pod) -> Shape:
         owner=owner,
         terms=terms.of(pod),
         claims=claimed,
-        single=bool(claimed or inline or spec.resourceClaims),
+        single=single,
+        uid=meta.uid if single else "",
         requests=asked,
         counted_cpu=counted[0],
         counted_memory=counted[1],

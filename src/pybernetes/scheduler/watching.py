@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Container
 from typing import Any
 
@@ -51,6 +52,8 @@ class Watching:
         self.nodes = tables.Nodes(self.world)
         self.nominations = nominations.Nominations()
         self.assumed: dict[str, str] = {}
+        # Set whenever storage or devices change.
+        self.listeners: set[asyncio.Event] = set()
         self._shapes: dict[str, tuple[core_v1.Pod, shapes.Shape]] = {}
         self._kept: dict[bytes, shapes.Shape] = {}
 
@@ -127,7 +130,12 @@ class Watching:
     # What the cluster tells
 
     def _tell(self, change: Change) -> Callable[[Any, Any], None]:
-        return lambda old, new: self._queue.happened(changes.Event(change, old, new))
+        def told(old: Any, new: Any) -> None:
+            self._queue.happened(changes.Event(change, old, new))
+            for listener in self.listeners:
+                listener.set()
+
+        return told
 
     def _namespace_changed(self, old: core_v1.Namespace | None, new: core_v1.Namespace | None) -> None:
         if old is None or new is None or old.metadata.labels != new.metadata.labels:

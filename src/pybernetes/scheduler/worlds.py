@@ -22,6 +22,10 @@ class World:
 
     def __init__(self, caches: Mapping[type[Any], cache.Cache[Any]] | None = None) -> None:
         self._caches = dict(caches or {})
+        # Volumes that are chosen for a claim, and claims whose volume is being made for a node, until the API server
+        # tells of it: by the volume's name, and by `namespace/name` of the claim.
+        self.volumes_taken: dict[str, str] = {}
+        self.claims_placed: dict[str, str] = {}
         self._selectors: dict[tuple[Any, ...], selectors.LabelSelector] = {}
 
     def of(self, kind: type[T]) -> cache.Cache[T]:

@@ -19,7 +19,8 @@ For plugin authors (docs/scheduler.md has examples):
 from __future__ import annotations
 
 import enum
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Callable
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import msgspec
 import numpy as np
@@ -56,6 +57,22 @@ class Rejected(Exception):
         self.reason, self.final = reason, final
 
 
+class BindingFailed(Exception):
+    """What a plugin had to do before the binding cannot be done; the pod is to be placed anew."""
+
+
+class Desk(Protocol):
+    """What plugins may write and wait for before a pod is bound."""
+
+    async def claim_volume(self, volume: core_v1.PersistentVolume, claim: core_v1.PersistentVolumeClaim) -> None: ...
+
+    async def select_node(self, claim: core_v1.PersistentVolumeClaim, node: str) -> None: ...
+
+    async def wait(self, done: Callable[[], bool], seconds: float) -> None:
+        """Until `done`, which is asked after every change of storage or devices. Raises TimeoutError."""
+        ...
+
+
 class Plugin:
     """Defaults: no opinion. `Args` is what its entry in `pluginConfig` may hold."""
 
@@ -86,6 +103,16 @@ class Plugin:
         if raw is None or self.scale is Scale.NONE:
             return raw
         return scaled(raw, self.scale, int(raw[feasible].max(initial=0)))
+
+    def reserve(self, state: Any, nodes: tables.Nodes, row: int) -> Any | None:
+        """Keep for the pod what it needs on the chosen row besides room; None: nothing is to be done for it."""
+        return None
+
+    def unreserve(self, plan: Any, nodes: tables.Nodes) -> None:
+        """Give back what `reserve` has kept."""
+
+    async def before_binding(self, plan: Any, pod: core_v1.Pod, nodes: tables.Nodes, desk: Desk) -> None:
+        """Do what must be done first; `plan` is what `reserve` answered."""
 
     def helps(self, pod: core_v1.Pod, event: changes.Event) -> bool:
         return True

@@ -11,8 +11,12 @@ from pybernetes.scheduler.plugins.node_name import NodeName
 from pybernetes.scheduler.plugins.node_ports import NodePorts
 from pybernetes.scheduler.plugins.node_resources_fit import NodeResourcesFit
 from pybernetes.scheduler.plugins.node_unschedulable import NodeUnschedulable
+from pybernetes.scheduler.plugins.node_volume_limits import NodeVolumeLimits
 from pybernetes.scheduler.plugins.pod_topology_spread import PodTopologySpread
 from pybernetes.scheduler.plugins.taint_toleration import TaintToleration
+from pybernetes.scheduler.plugins.volume_binding import VolumeBinding
+from pybernetes.scheduler.plugins.volume_restrictions import VolumeRestrictions
+from pybernetes.scheduler.plugins.volume_zone import VolumeZone
 
 PLUGINS: tuple[type[plugin.Plugin], ...] = (
     NodeUnschedulable,
@@ -21,6 +25,10 @@ PLUGINS: tuple[type[plugin.Plugin], ...] = (
     NodeAffinity,
     NodePorts,
     NodeResourcesFit,
+    VolumeRestrictions,
+    NodeVolumeLimits,
+    VolumeBinding,
+    VolumeZone,
     PodTopologySpread,
     InterPodAffinity,
     NodeResourcesBalancedAllocation,
