@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from pybernetes.api import quantity
 from pybernetes.api.types import core_v1, storage_v1
 from pybernetes.scheduler import nodes as tables
 from pybernetes.scheduler import shape as shapes
@@ -114,7 +115,7 @@ def candidates(
         if world.volumes_taken.get(volume.metadata.name, key(claim)) != key(claim):
             continue
         capacity = spec.capacity.get(STORAGE)
-        if wanted is not None and (capacity is None or capacity < wanted):
+        if wanted is not None and (capacity is None or quantity.compare(capacity, wanted) < 0):
             continue
         if (spec.volumeMode or "Filesystem") != (claim.spec.volumeMode or "Filesystem"):
             continue

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pybernetes.api import errors, quantity
-from pybernetes.api.types import core_v1, meta_v1
+from pybernetes.api.types import core_v1, meta_v1, storage_v1
 from pybernetes.informers import Informers, Recorder
 from pybernetes.kits.chance import Chance
 from pybernetes.kits.clock import VirtualClock, settle
@@ -227,3 +227,62 @@ async def test_spreads_the_pods_of_a_service_without_being_asked(world: World) -
         world.api.change(pod, lambda pod: pod.metadata.labels.update(app="x"))
     await settle()
     assert sorted(world.where(f"p{number}") for number in range(8))[::2] == ["n0", "n1", "n2", "n3"]
+
+
+async def test_binds_a_waiting_claim_before_the_pod(world: World) -> None:
+    world.node()
+    meta = meta_v1.ObjectMeta(name="late")
+    world.api.seed(
+        storage_v1.StorageClass(
+            metadata=meta, provisioner="kubernetes.io/no-provisioner", volumeBindingMode="WaitForFirstConsumer"
+        )
+    )
+    spec = core_v1.PersistentVolumeSpec(capacity={"storage": Q("1Gi")}, storageClassName="late")
+    status = core_v1.PersistentVolumeStatus(phase="Available")
+    world.api.seed(core_v1.PersistentVolume(metadata=meta_v1.ObjectMeta(name="v"), spec=spec, status=status))
+    claim = core_v1.PersistentVolumeClaim(
+        metadata=meta_v1.ObjectMeta(name="c", namespace="default"),
+        spec=core_v1.PersistentVolumeClaimSpec(
+            storageClassName="late", resources=core_v1.VolumeResourceRequirements(requests={"storage": Q("1Gi")})
+        ),
+    )
+    claim = world.api.seed(claim)
+    await settle()
+    source = core_v1.PersistentVolumeClaimVolumeSource(claimName="c")
+    world.pod("a", volumes=[core_v1.Volume(name="v", persistentVolumeClaim=source)])
+    await settle()
+    kept = world.api.find(core_v1.PersistentVolume, "v")
+    assert (kept.spec.claimRef.name, kept.spec.claimRef.uid) == ("c", claim.metadata.uid)
+    assert kept.metadata.annotations == {"pv.kubernetes.io/bound-by-controller": "yes"}
+    assert world.where("a") == ""
+
+    def bind(found: core_v1.PersistentVolumeClaim) -> None:
+        found.spec.volumeName = "v"
+        found.metadata.annotations["pv.kubernetes.io/bind-completed"] = "yes"
+
+    world.api.change(claim, bind)
+    await settle()
+    assert world.where("a") == "n1"
+
+
+async def test_a_claim_that_is_not_bound_in_time_lets_the_pod_go_back(world: World) -> None:
+    world.node()
+    meta = meta_v1.ObjectMeta(name="made")
+    world.api.seed(
+        storage_v1.StorageClass(metadata=meta, provisioner="csi.example.com", volumeBindingMode="WaitForFirstConsumer")
+    )
+    claim = core_v1.PersistentVolumeClaim(
+        metadata=meta_v1.ObjectMeta(name="c", namespace="default"),
+        spec=core_v1.PersistentVolumeClaimSpec(storageClassName="made"),
+    )
+    world.api.seed(claim)
+    await settle()
+    source = core_v1.PersistentVolumeClaimVolumeSource(claimName="c")
+    world.pod("a", volumes=[core_v1.Volume(name="v", persistentVolumeClaim=source)])
+    await settle()
+    told = world.api.find(core_v1.PersistentVolumeClaim, "c", "default").metadata.annotations
+    assert told == {"volume.kubernetes.io/selected-node": "n1"}
+    await world.clock.advance(601)
+    assert world.told("FailedScheduling")[0] == (
+        'running PreBind plugin "VolumeBinding": timed out waiting for the condition'
+    )

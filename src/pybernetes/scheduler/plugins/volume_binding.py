@@ -121,7 +121,8 @@ class VolumeBinding(plugin.Plugin):
         for volume, claim in plan.bindings:
             await desk.claim_volume(volume, claim)
         for claim in plan.provisions:
-            await desk.select_node(claim, plan.node)
+            if claim.metadata.annotations.get(volumes.SELECTED_NODE) != plan.node:
+                await desk.select_node(claim, plan.node)
         await desk.wait(lambda: _done(plan, nodes), float(self.args.bindTimeoutSeconds))
 
 
