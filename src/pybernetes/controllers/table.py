@@ -13,6 +13,7 @@ from pybernetes.controllers import (
     ttl_after_finished,
 )
 from pybernetes.controllers.context import Context, Controller
+from pybernetes.controllers.cronjob import CronJobs
 from pybernetes.controllers.daemon import DaemonSets
 from pybernetes.controllers.deployment import Deployments
 from pybernetes.controllers.endpointslice import EndpointSlices
@@ -33,6 +34,7 @@ CONTROLLERS: dict[str, Callable[[Context], Controller]] = {
     "serviceaccount-controller": serviceaccounts.ServiceAccounts,
     "daemonset-controller": DaemonSets,
     "job-controller": Jobs,
+    "cronjob-controller": CronJobs,
     "deployment-controller": Deployments,
     "replicaset-controller": ReplicaSets,
     "statefulset-controller": StatefulSets,

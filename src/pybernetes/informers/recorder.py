@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import collections
 import logging
+import zlib
 from typing import Any
 
 from pybernetes.api import errors, times
@@ -59,6 +60,7 @@ class Recorder:
         self._arrived = asyncio.Event()
         self._tasks = Tasks()
         self._last_stamp = 0
+        self._offset = zlib.crc32(component.encode()) % 1_000_000
 
     def event(self, obj: Any, type: str, reason: str, message: str) -> None:  # noqa: A002 - the API's word
         """Tell about an object (typed, a tree, or an ObjectReference); `type` is "Normal" or "Warning"."""
@@ -76,8 +78,9 @@ class Recorder:
     def _build(self, about: core_v1.ObjectReference, severity: str, reason: str, message: str) -> core_v1.Event:
         now = self._clock.time()
         stamp = times.to_time(now)
-        # The name carries the time in nanoseconds; two events within one tick of the clock must still differ.
-        self._last_stamp = max(int(now * 1e9), self._last_stamp + 1)
+        # The name carries the time in nanoseconds; two events within one tick of the clock must still differ, also
+        # those of two components about one object.
+        self._last_stamp = max(int(now * 1e9) + self._offset, self._last_stamp + 1)
         return core_v1.Event(
             metadata=meta_v1.ObjectMeta(
                 name=f"{about.name}.{self._last_stamp:x}", namespace=about.namespace or "default"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pybernetes.api import fields
+from pybernetes.api import fields, schedules
 from pybernetes.api.types import batch_v1
 from pybernetes.apiserver.resources import cells, checks, kind
 from pybernetes.apiserver.resources.apps import workloads
-from pybernetes.apiserver.resources.batch import job_spec, schedules
+from pybernetes.apiserver.resources.batch import job_spec
 from pybernetes.apiserver.resources.core import pod_warnings
 
 _SPEC = fields.Path("spec")
@@ -54,7 +54,7 @@ def _schedule(spec: batch_v1.CronJobSpec, path: fields.Path) -> checks.Errors:
         return [fields.required(path)]
     problems: checks.Errors = []
     try:
-        schedules.check(spec.schedule)
+        schedules.parse(spec.schedule)
     except schedules.ScheduleError as error:
         problems.append(fields.invalid(path, spec.schedule, str(error)))
     if "TZ" in spec.schedule:

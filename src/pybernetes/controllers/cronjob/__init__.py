@@ -1,0 +1,3 @@
+"""CronJobs: Jobs at given times."""
+
+from pybernetes.controllers.cronjob.controller import CronJobs as CronJobs
