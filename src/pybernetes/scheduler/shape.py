@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -82,14 +83,21 @@ def amount(resource: str, value: quantity.Quantity) -> int:
     return value.milli() if resource == CPU else value.as_int()
 
 
-def requests(spec: core_v1.PodSpec) -> Amounts:
-    """What a pod needs: its containers together, or its largest init container, with sidecars and overhead."""
+def requests(pod: core_v1.Pod, missing: Amounts | None = None) -> Amounts:
+    """What a pod needs: its containers together, or its largest init container, with sidecars and overhead.
+
+    While a container is resized, what it has, is allowed and asks for counts, whichever is most. `missing` is what
+    containers count as that do not ask for a resource.
+    """
+    spec = pod.spec
     total: Amounts = {}
     sidecars: Amounts = {}
     init: Amounts = {}
+    resized = _resized(pod)
     for container in spec.initContainers:
-        asked = _of(container)
-        if container.restartPolicy == "Always":
+        sidecar = container.restartPolicy == "Always"
+        asked = _of(container, resized if sidecar else None, missing)
+        if sidecar:
             _add(total, asked)
             _add(sidecars, asked)
             asked = dict(sidecars)
@@ -98,7 +106,7 @@ def requests(spec: core_v1.PodSpec) -> Amounts:
         for name, value in asked.items():
             init[name] = max(init.get(name, 0), value)
     for container in spec.containers:
-        _add(total, _of(container))
+        _add(total, _of(container, resized, missing))
     for name, value in init.items():
         total[name] = max(total.get(name, 0), value)
     if spec.resources is not None:
@@ -109,20 +117,55 @@ def requests(spec: core_v1.PodSpec) -> Amounts:
     return total
 
 
-def _of(container: core_v1.Container) -> Amounts:
-    return {name: amount(name, value) for name, value in container.resources.requests.items()}
+# What a container has and is allowed, and whether what it asks for can never be had.
+_Resized = dict[str, tuple[Amounts, bool]]
+
+
+def resources_told(pod: core_v1.Pod) -> list[object]:
+    """What the status of a pod says about the resources of its containers; to be compared."""
+    status = pod.status
+    told = (*status.containerStatuses, *status.initContainerStatuses)
+    return [(one.name, one.resources, one.allocatedResources) for one in told if one.resources is not None]
+
+
+def _resized(pod: core_v1.Pod) -> _Resized | None:
+    status = pod.status
+    if not status.containerStatuses and not status.initContainerStatuses:
+        return None
+    hopeless = any(c.type == "PodResizePending" and c.reason == "Infeasible" for c in status.conditions)
+    found: _Resized = {}
+    for one in (*status.containerStatuses, *status.initContainerStatuses):
+        if one.resources is not None:
+            held = _amounts(one.resources.requests)
+            for name, value in _amounts(one.allocatedResources).items():
+                held[name] = max(held.get(name, 0), value)
+            found[one.name] = held, hopeless
+    return found or None
+
+
+def _of(container: core_v1.Container, resized: _Resized | None, missing: Amounts | None) -> Amounts:
+    asked = _amounts(container.resources.requests)
+    known = resized.get(container.name) if resized is not None else None
+    if known is not None:
+        held, hopeless = known
+        if hopeless:
+            asked = dict(held)
+        else:
+            for name, value in held.items():
+                asked[name] = max(asked.get(name, 0), value)
+    if missing is not None:
+        for name, value in missing.items():
+            asked.setdefault(name, value)
+    return asked
+
+
+def _amounts(resources: Mapping[str, quantity.Quantity]) -> Amounts:
+    return {name: amount(name, value) for name, value in resources.items()}
 
 
 def _add(total: Amounts, asked: Amounts) -> None:
     for name, value in asked.items():
         total[name] = total.get(name, 0) + value
-
-
-def _counted(spec: core_v1.PodSpec, resource: str, default: int) -> int:
-    asked = sum(_of(container).get(resource, default) for container in spec.containers)
-    largest = max((_of(container).get(resource, default) for container in spec.initContainers), default=0)
-    overhead = spec.overhead.get(resource)
-    return max(asked, largest) + (amount(resource, overhead) if overhead is not None else 0)
 
 
 def host_ports(spec: core_v1.PodSpec) -> tuple[HostPort, ...]:
@@ -165,13 +208,22 @@ def _inline(volume: core_v1.Volume) -> bool:
     )
 
 
+def _container_images(spec: core_v1.PodSpec) -> list[str]:
+    return [container.image for container in (*spec.containers, *spec.initContainers)]
+
+
+def _volume_images(spec: core_v1.PodSpec) -> list[str]:
+    return [volume.image.reference for volume in spec.volumes if volume.image is not None]
+
+
 def of(pod: core_v1.Pod) -> Shape:
     """The shape of a pod."""
     spec, meta = pod.spec, pod.metadata
-    asked = {name: value for name, value in requests(spec).items() if value}
+    asked = {name: value for name, value in requests(pod).items() if value}
     ports = host_ports(spec)
-    images = tuple(sorted(container.image for container in (*spec.containers, *spec.initContainers)))
-    counted = _counted(spec, CPU, DEFAULT_CPU_MILLI), _counted(spec, MEMORY, DEFAULT_MEMORY)
+    images = tuple(sorted((*_container_images(spec), *_volume_images(spec))))
+    comparable = requests(pod, {CPU: DEFAULT_CPU_MILLI, MEMORY: DEFAULT_MEMORY})
+    counted = comparable.get(CPU, 0), comparable.get(MEMORY, 0)
     marks = tuple(sorted(meta.labels.items()))
     owner = _owner(meta)
     claimed = claims(pod)

@@ -151,7 +151,7 @@ def test_init_containers_and_sidecars_count_as_upstream_counts_them() -> None:
         initContainers=[container("500m", "Always"), container("2")],
         overhead={"cpu": Q("100m")},
     )
-    assert shape.requests(spec) == {"cpu": 2600}
+    assert shape.requests(core_v1.Pod(spec=spec)) == {"cpu": 2600}
 
 
 def test_rows_are_reused_and_pods_of_a_lost_node_wait_for_it() -> None:
@@ -162,3 +162,21 @@ def test_rows_are_reused_and_pods_of_a_lost_node_wait_for_it() -> None:
     board.nodes.put(node("n3"))
     board.nodes.put(node("n1", cpu="1"))
     assert {name for name, row in board.nodes.rows.items() if board.decide(pod("500m"))._fits[row]} == {"n2", "n3"}
+
+
+def test_a_pod_that_is_resized_keeps_what_it_has_until_it_is_done() -> None:
+    def resized(asked: str, has: str, *conditions: core_v1.PodCondition) -> int:
+        made = pod(asked)
+        held = core_v1.ResourceRequirements(requests={"cpu": Q(has)})
+        status = core_v1.ContainerStatus(name="c", resources=held, allocatedResources={"cpu": Q(has)})
+        made.status = core_v1.PodStatus(containerStatuses=[status], conditions=list(conditions))
+        return shape.of(made).requests["cpu"]
+
+    assert resized("2", "1") == 2000
+    assert resized("1", "2") == 2000
+    assert resized("9", "1", core_v1.PodCondition(type="PodResizePending", reason="Infeasible")) == 1000
+
+
+def test_pods_that_ask_for_nothing_count_as_something_when_nodes_are_compared() -> None:
+    found = shape.of(pod())
+    assert (found.requests, found.counted_cpu, found.counted_memory) == ({}, 100, 200 * 2**20)
