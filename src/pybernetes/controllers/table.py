@@ -16,6 +16,7 @@ from pybernetes.controllers.context import Context, Controller
 from pybernetes.controllers.cronjob import CronJobs
 from pybernetes.controllers.daemon import DaemonSets
 from pybernetes.controllers.deployment import Deployments
+from pybernetes.controllers.disruption import Disruption
 from pybernetes.controllers.endpointslice import EndpointSlices
 from pybernetes.controllers.garbage import GarbageCollector
 from pybernetes.controllers.job import Jobs
@@ -38,6 +39,7 @@ CONTROLLERS: dict[str, Callable[[Context], Controller]] = {
     "deployment-controller": Deployments,
     "replicaset-controller": ReplicaSets,
     "statefulset-controller": StatefulSets,
+    "disruption-controller": Disruption,
     "ttl-after-finished-controller": ttl_after_finished.TTLAfterFinished,
     "node-ipam-controller": ipam.NodeIPAM,
     "node-lifecycle-controller": lifecycle.NodeLifecycle,

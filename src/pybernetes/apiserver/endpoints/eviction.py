@@ -15,6 +15,7 @@ from pybernetes.apiserver.storage import collection as collections
 from pybernetes.apiserver.storage import selection
 
 ATTEMPTS = 10
+TARGET = "DisruptionTarget"
 TOO_MANY_BUDGETS = "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
 
 
@@ -41,6 +42,8 @@ class Evictions:
         pod: core_v1.Pod = scope.find(namespace, name).decoded(core_v1.Pod)
         if not choices.is_dry_run(request) and not _may_go_at_once(pod):
             await self._take_disruption(scope, pod)
+        if not choices.is_dry_run(request):
+            await _mark(scope, namespace, name)
         await delete.delete_item(scope, request, namespace, name, options)
         return results.Made(meta_v1.Status(status="Success", code=201), 201)
 
@@ -61,10 +64,7 @@ class Evictions:
                     retry_after=10,
                 )
             if budget.status.disruptionsAllowed <= 0:
-                raise _refused(
-                    f"The disruption budget {budget.metadata.name} needs {budget.status.desiredHealthy} healthy pods "
-                    f"and has {budget.status.currentHealthy} currently",
-                )
+                raise _refused(_why_not(budget))
             budget.status.disruptionsAllowed -= 1
             budget.status.disruptedPods[pod.metadata.name] = times.to_time(scope.clock.time())
             try:
@@ -81,6 +81,47 @@ class Evictions:
             if selectors.from_object(budget.spec.selector).matches(pod.metadata.labels):
                 found.append(item)
         return found
+
+
+async def _mark(scope: scopes.Scope, namespace: str, name: str) -> None:
+    """Note on the pod why it ends, for whoever looks at it while it does."""
+    for _ in range(ATTEMPTS):
+        item = scope.find(namespace, name)
+        pod: core_v1.Pod = item.fresh(core_v1.Pod)
+        kept = [one for one in pod.status.conditions if one.type != TARGET]
+        if len(kept) < len(pod.status.conditions) and pod.metadata.deletionTimestamp is not None:
+            return
+        now = times.to_time(scope.clock.time())
+        pod.status.conditions = [
+            *kept,
+            core_v1.PodCondition(
+                type=TARGET,
+                status="True",
+                reason="EvictionByEvictionAPI",
+                message="Eviction API: evicting",
+                lastTransitionTime=now,
+                observedGeneration=pod.metadata.generation,
+            ),
+        ]
+        try:
+            await scope.collection.replace(item, pod)
+        except collections.Modified:
+            continue
+        return
+
+
+def _why_not(budget: policy_v1.PodDisruptionBudget) -> str:
+    status, name = budget.status, budget.metadata.name
+    found = next((one for one in status.conditions if one.type == "DisruptionAllowed"), None)
+    said = found.message if found is not None and found.status == "False" else ""
+    if found is not None and said and found.reason == "SyncFailed":
+        return f"The disruption budget {name} does not allow evicting pods currently because it failed sync: {said}"
+    if status.currentHealthy <= status.desiredHealthy:
+        needs, has = status.desiredHealthy, status.currentHealthy
+        return f"The disruption budget {name} needs {needs} healthy pods and has {has} currently"
+    if found is not None and said:
+        return f"The disruption budget {name} does not allow evicting pods currently ({found.reason}): {said}"
+    return f"The disruption budget {name} does not allow evicting pods currently"
 
 
 def _refused(why: str, retry_after: int = 0) -> errors.StatusError:
