@@ -8,7 +8,7 @@ from pybernetes.client import Client
 from pybernetes.informers import Informers, Recorder
 from pybernetes.kits.chance import Chance
 from pybernetes.kits.clock import Clock
-from pybernetes.scheduler import configuration, desk, engine, profiles, registry, watching, writes
+from pybernetes.scheduler import configuration, desk, engine, extenders, profiles, registry, watching, writes
 
 
 def assemble(
@@ -26,14 +26,16 @@ def assemble(
     """
     known = registry.load()
     settings = configuration.read(config, known) if config else configuration.Configuration()
+    alone = [r.name for one in settings.extenders for r in one.managedResources if r.ignoredByScheduler]
     wanted = settings.profiles or [configuration.Profile()]
-    used = {one.name: one for one in (profiles.build(profile, known) for profile in wanted)}
+    used = {one.name: one for one in (profiles.build(profile, known, alone) for profile in wanted)}
     cluster = watching.Watching(informers, used, profiles.DEFAULT)
     working = engine.Engine(
         cluster,
         writes.Writes(client, clock),
         desk.Desk(client, cluster, clock),
         profiles=used,
+        outside=[extenders.Extender(one, clock) for one in settings.extenders],
         first_backoff=settings.podInitialBackoffSeconds,
         last_backoff=settings.podMaxBackoffSeconds,
         recorders={name: recorder(name) for name in used},

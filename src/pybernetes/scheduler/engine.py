@@ -7,8 +7,9 @@ fail, the room is given back and the pod tried again.
 from __future__ import annotations
 
 import asyncio
+import collections
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from pybernetes.api.types import core_v1, policy_v1
 from pybernetes.informers import Recorder, key_of
@@ -16,7 +17,19 @@ from pybernetes.kits import causes
 from pybernetes.kits.chance import Chance
 from pybernetes.kits.clock import Clock
 from pybernetes.kits.tasks import Tasks
-from pybernetes.scheduler import changes, cycle, desk, failure, preemption, profiles, queue, shape, watching, writes
+from pybernetes.scheduler import (
+    changes,
+    cycle,
+    desk,
+    extenders,
+    failure,
+    preemption,
+    profiles,
+    queue,
+    shape,
+    watching,
+    writes,
+)
 from pybernetes.scheduler.plugins import plugin
 
 log = logging.getLogger(__name__)
@@ -43,12 +56,14 @@ class Engine:
         recorders: Mapping[str, Recorder],
         clock: Clock,
         chance: Chance,
+        outside: Sequence[extenders.Extender] = (),
         first_backoff: float = queue.FIRST_BACKOFF,
         last_backoff: float = queue.LAST_BACKOFF,
     ) -> None:
         self._cluster, self._writes, self._profiles, self._recorders = cluster, written, profiles, recorders
         self._desk, self._clock, self._chance = at_desk, clock, chance
         self.queue = queue.SchedulingQueue(clock, self._helps, first=first_backoff, last=last_backoff)
+        self._extenders = outside
         self._tasks = Tasks()
         self._binding = asyncio.Semaphore(BINDINGS)
         self._cycles: dict[tuple[str, bytes], cycle.Cycle] = {}
@@ -63,6 +78,8 @@ class Engine:
         finally:
             self.queue.close()
             await self._tasks.close()
+            for extender in self._extenders:
+                await extender.close()
 
     async def close(self) -> None:
         await self._tasks.close()
@@ -77,9 +94,9 @@ class Engine:
         self._turn = self._clock.monotonic()
         for at, pending in enumerate(batch):
             try:
-                left = self._choose(pending)
-                if left is not None:
-                    await self._unfit(pending, *left)
+                await self._attend(pending)
+            except extenders.ExtenderError as error:
+                self._fail(pending, frozenset(), str(error), "SchedulerError", error=True)
             except Exception as error:
                 log.exception("scheduling %s failed", key_of(pending.pod))
                 self._fail(pending, frozenset(), str(error), "SchedulerError", error=True)
@@ -99,28 +116,60 @@ class Engine:
         await asyncio.sleep(0)
         self._turn = self._clock.monotonic()
 
-    def _choose(self, pending: queue.Pending) -> tuple[cycle.Cycle, cycle.Promised | None] | None:
-        """Places the pod; where no node fits, answers the decision to be looked into."""
+    async def _attend(self, pending: queue.Pending) -> None:
+        """Places the pod, or says why it cannot be placed."""
         cluster = self._cluster
         pod = cluster.current(pending.pod)
         if pod is None or not cluster.is_ours(pod):
             self.queue.placed(pending)
-            return None
+            return
         pending.pod = pod
         if not len(cluster.nodes):
             self._fail(pending, frozenset(), failure.NO_NODES, "Unschedulable")
-            return None
+            return
         found = cluster.shape(pod)
         decision = self._decision(self._profiles[cluster.profile_of(pod)], found)
         promised = cluster.nominations.promised(cluster.nodes, pod.metadata.uid, found.priority)
         wish = cluster.nominations.node_of(pod)
-        node = decision.place(promised, cluster.nodes.rows.get(wish, -1) if wish else -1)
+        row = cluster.nodes.rows.get(wish, -1) if wish else -1
+        outside: extenders.Filtered | None = None
+        if self._extenders and any(extender.wants(pod) for extender in self._extenders):
+            node, outside = await self._ask_outside(pod, decision, promised)
+        else:
+            node = decision.place(promised, row)
         if node is None:
-            return decision, promised
+            await self._unfit(pending, decision, promised, outside)
+            return
         cluster.assume(pod, node)
         kept = decision.reserve(node) if found.single else []
         self._tasks.spawn(self._bind(pending, node, kept), name=f"bind {key_of(pod)}")
-        return None
+
+    async def _ask_outside(
+        self, pod: core_v1.Pod, decision: cycle.Cycle, promised: cycle.Promised | None
+    ) -> tuple[str | None, extenders.Filtered]:
+        """The best node for the plugins and the extenders together, and what the latter say. Raises ExtenderError."""
+        nodes = self._cluster.nodes
+        fits = decision.feasible(promised)
+        fitting = {name: row for name, row in nodes.rows.items() if fits[row]}
+        offered = {name: node for name, row in fitting.items() if (node := nodes.objects[row]) is not None}
+        told = await extenders.agree(self._extenders, pod, offered)
+        left = {name: offered[name] for name in told.nodes}
+        if len(left) < 2:
+            return next(iter(left), None), told
+        totals = decision.totals(fits)
+        scores = {name: int(totals[fitting[name]]) for name in left}
+        for extender in self._extenders:
+            if extender.wants(pod):
+                try:
+                    more = await extender.prioritize(pod, left)
+                except extenders.ExtenderError as error:
+                    log.info("extender %s does not score: %s", extender.name, error)
+                    continue
+                for name, score in more.items():
+                    if name in scores:
+                        scores[name] += score
+        highest = max(scores.values())
+        return self._chance.choice([name for name, score in scores.items() if score == highest]), told
 
     def _decision(self, profile: profiles.Profile, found: shape.Shape) -> cycle.Cycle:
         nodes = self._cluster.nodes
@@ -136,11 +185,32 @@ class Engine:
 
     # Making room
 
-    async def _unfit(self, pending: queue.Pending, decision: cycle.Cycle, promised: cycle.Promised | None) -> None:
+    async def _unfit(
+        self,
+        pending: queue.Pending,
+        decision: cycle.Cycle,
+        promised: cycle.Promised | None,
+        outside: extenders.Filtered | None,
+    ) -> None:
         misfit = decision.misfit(promised)
+        if outside is not None:
+            misfit = self._with_outside(misfit, outside)
         afterword, nominated = await self._preempt(pending, decision, promised, misfit)
         message = failure.fit_error(misfit.nodes, misfit.reasons, afterword, misfit.message)
         self._fail(pending, misfit.plugins, message, "Unschedulable", nominated=nominated)
+
+    def _with_outside(self, misfit: cycle.Misfit, outside: extenders.Filtered) -> cycle.Misfit:
+        if not outside.failed and not outside.hopeless:
+            return misfit
+        reasons = collections.Counter(misfit.reasons)
+        reasons.update((*outside.failed.values(), *outside.hopeless.values()))
+        rows = self._cluster.nodes.rows
+        resolvable = {*misfit.resolvable, *(rows[name] for name in outside.failed if name in rows)}
+        return misfit._replace(
+            reasons=dict(reasons),
+            plugins=misfit.plugins | {extenders.NAME},
+            resolvable=tuple(sorted(resolvable)),
+        )
 
     async def _preempt(
         self,
@@ -171,7 +241,17 @@ class Engine:
         ).search(misfit.resolvable, self._chance, self._breathe_if_due)
         if not search.candidates:
             return failure.preemption(misfit.nodes, len(misfit.resolvable), search.reasons), ""
-        best = preemption.pick(search.candidates, now)
+        candidates = search.candidates
+        for extender in self._extenders:
+            if candidates and extender.preempts and extender.wants(pod):
+                try:
+                    candidates = await extender.victims(pod, candidates)
+                except extenders.ExtenderError:
+                    if not extender.ignorable:
+                        raise
+        if not candidates:
+            return failure.ineligible("no candidate node for preemption"), None
+        best = preemption.pick(candidates, now)
         self._remove(pending, best)
         return "", best.node
 
@@ -219,8 +299,12 @@ class Engine:
                 await one.plugin.before_binding(one.plan, pod, self._cluster.nodes, self._desk)
             step = 'binding rejected: running Bind plugin "DefaultBinder"'
             async with self._binding:
-                await self._writes.bind(pod, node)
-        except (*writes.FAILURES, plugin.BindingFailed) as error:
+                binder = next((one for one in self._extenders if one.binds and one.wants(pod)), None)
+                if binder is not None:
+                    await binder.bind(pod, node)
+                else:
+                    await self._writes.bind(pod, node)
+        except (*writes.FAILURES, plugin.BindingFailed, extenders.ExtenderError) as error:
             current = self._cluster.current(pod)
             if current is None or current.spec.nodeName:
                 self._cluster.assumed.pop(pod.metadata.uid, None)

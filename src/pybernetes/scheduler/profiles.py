@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from pybernetes.scheduler import configuration, cycle, preemption, registry
-from pybernetes.scheduler.plugins import plugin, table
+from pybernetes.scheduler.plugins import node_resources_fit, plugin, table
 
 DEFAULT = configuration.DEFAULT_PROFILE
 _TYPES = {"filter": "FilterPlugin", "score": "ScorePlugin", "postFilter": "PostFilterPlugin"}
@@ -25,8 +25,8 @@ def default(name: str = DEFAULT, known: registry.Registry | None = None) -> Prof
     return build(configuration.Profile(schedulerName=name), known or registry.Registry())
 
 
-def build(given: configuration.Profile, known: registry.Registry) -> Profile:
-    """A profile as configured. Raises ConfigurationError."""
+def build(given: configuration.Profile, known: registry.Registry, alone: Sequence[str] = ()) -> Profile:
+    """A profile as configured; `alone` are resources that extenders look after. Raises ConfigurationError."""
     configs = {config.name: config for config in given.pluginConfig}
     made: dict[str, plugin.Plugin] = {}
 
@@ -37,6 +37,8 @@ def build(given: configuration.Profile, known: registry.Registry) -> Profile:
         if name not in made:
             args = configuration.arguments_of(configs[name], known) if name in configs else None
             made[name] = kind(args)
+            if isinstance(made[name], node_resources_fit.NodeResourcesFit):
+                made[name].args.ignoredResources = [*made[name].args.ignoredResources, *alone]
         return made[name]
 
     everywhere = _multi_point(given.plugins.multiPoint, known)

@@ -21,14 +21,19 @@ Q = quantity.Quantity.parse
 
 
 class World:
-    def __init__(self) -> None:
+    def __init__(self, config: str = "") -> None:
         self.clock = VirtualClock()
         self.api = FakeApi(clock=self.clock)
         client = self.api.client()
         self.informers = Informers(client, clock=self.clock, chance=Chance(1))
         self.recorder = Recorder(client, "default-scheduler", clock=self.clock, chance=Chance(2))
         self.scheduler = Scheduler(
-            client, self.informers, clock=self.clock, chance=Chance(3), recorder=lambda name: self.recorder
+            client,
+            self.informers,
+            clock=self.clock,
+            chance=Chance(3),
+            recorder=lambda name: self.recorder,
+            config=config.encode(),
         )
 
     def node(self, name: str = "n1", cpu: str = "4") -> core_v1.Node:
@@ -286,3 +291,42 @@ async def test_a_claim_that_is_not_bound_in_time_lets_the_pod_go_back(world: Wor
     assert world.told("FailedScheduling")[0] == (
         'running PreBind plugin "VolumeBinding": timed out waiting for the condition'
     )
+
+
+CONFIG = """
+apiVersion: kubescheduler.config.k8s.io/v1
+kind: KubeSchedulerConfiguration
+profiles:
+- schedulerName: default-scheduler
+- schedulerName: pack
+  pluginConfig:
+  - name: NodeResourcesFit
+    args: {scoringStrategy: {type: MostAllocated}}
+"""
+
+
+async def test_pods_choose_their_profile() -> None:
+    world = World(CONFIG)
+    await world.informers.start()
+    running = asyncio.ensure_future(world.scheduler.run())
+    await world.scheduler.ready.wait()
+    for number in range(3):
+        world.node(f"n{number}", cpu="64")
+    world.pod("first", cpu="1", nodeName="n1")
+    for number in range(6):
+        world.pod(f"packed{number}", cpu="1", schedulerName="pack")
+    world.pod("unknown", schedulerName="nobody")
+    await settle()
+    assert {world.where(f"packed{number}") for number in range(6)} == {"n1"}
+    assert world.where("unknown") == ""
+    running.cancel()
+    await asyncio.wait([running])
+    await world.recorder.close()
+    await world.informers.close()
+
+
+async def test_a_wrong_configuration_ends_the_scheduler() -> None:
+    world = World(CONFIG + "surplus: 1\n")
+    with pytest.raises(ValueError, match=r'^strict decoding error: unknown field "surplus"$'):
+        await world.scheduler.run()
+    await world.informers.close()
