@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pybernetes.api import fields
-from pybernetes.apiserver.cel import declarations, environment, values
+from pybernetes.api.cel import declarations, environment, values
 from pybernetes.apiserver.extensions.custom import schema as schemas
 from pybernetes.apiserver.extensions.custom import validation
 

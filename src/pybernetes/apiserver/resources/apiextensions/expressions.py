@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from pybernetes.api import fields
-from pybernetes.apiserver.cel import costs, declarations
+from pybernetes.api.cel import costs, declarations
 from pybernetes.apiserver.extensions.custom import rules
 
 Errors = list[fields.FieldError]

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from cel_expr_python import cel
 
-from pybernetes.apiserver.cel import costs, declarations, libraries, messages, syntax
+from pybernetes.api.cel import costs, declarations, libraries, messages, syntax
 
 # What one evaluation may go over in all its loops together: a limit of the language's implementation. Upstream's is a
 # cost of 1,000,000, a few to a few hundred for each element.

@@ -9,7 +9,7 @@ from typing import Any
 
 from cel_expr_python import cel
 
-from pybernetes.apiserver.cel.libraries import opaque
+from pybernetes.api.cel.libraries import opaque
 
 _COMPARISONS = {"_<_": "less", "_<=_": "less_equals", "_>_": "greater", "_>=_": "greater_equals"}
 # Left out of the language's own declarations.

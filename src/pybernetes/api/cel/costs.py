@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from pybernetes.apiserver.cel import declarations, syntax
+from pybernetes.api.cel import declarations, syntax
 
 WORST = (1 << 64) - 1
 _PER_CHARACTER = 0.1

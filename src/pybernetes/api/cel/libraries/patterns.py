@@ -8,7 +8,7 @@ from typing import Any
 
 from cel_expr_python import cel
 
-from pybernetes.apiserver.cel.libraries import opaque
+from pybernetes.api.cel.libraries import opaque
 
 # Escaped characters and classes, in which a parenthesis is one, and what opens a group that captures.
 _TOKENS = re.compile(r"\\Q.*?(?:\\E|\Z)|\\.|\[\^?\]?(?:\\.|\[:\w+:\]|[^\]\\])*\]|\((?!\?)|\(\?P?<\w+>", re.DOTALL)

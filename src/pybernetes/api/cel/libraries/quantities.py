@@ -9,7 +9,7 @@ from typing import Any
 from cel_expr_python import cel
 
 from pybernetes.api import quantity
-from pybernetes.apiserver.cel.libraries import opaque
+from pybernetes.api.cel.libraries import opaque
 
 _INT64 = range(-(2**63), 2**63)
 

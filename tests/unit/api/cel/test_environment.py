@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pybernetes.apiserver.cel import declarations, environment, values
+from pybernetes.api.cel import declarations, environment, values
 
 SCHEMA = {
     "type": "object",

@@ -7,7 +7,7 @@ from typing import Any
 
 from cel_expr_python import cel
 
-from pybernetes.apiserver.cel.libraries import opaque
+from pybernetes.api.cel.libraries import opaque
 
 _NUMBER = r"(?:0|[1-9]\d*)"
 _PART = r"(?:0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*)"

@@ -9,8 +9,8 @@ from typing import Any
 
 from cel_expr_python import cel
 
-from pybernetes.apiserver.cel import values
-from pybernetes.apiserver.cel.libraries import opaque
+from pybernetes.api.cel import values
+from pybernetes.api.cel.libraries import opaque
 
 
 def _sum(items: list[Any]) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 from cel_expr_python import cel
 
-from pybernetes.apiserver.cel.libraries import opaque
+from pybernetes.api.cel.libraries import opaque
 
 
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:

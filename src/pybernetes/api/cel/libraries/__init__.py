@@ -12,8 +12,8 @@ from typing import Any
 from cel_expr_python import cel
 from google.protobuf import descriptor_pool
 
-from pybernetes.apiserver.cel import messages
-from pybernetes.apiserver.cel.libraries import addresses, lists, opaque, operators, patterns, quantities, semvers, urls
+from pybernetes.api.cel import messages
+from pybernetes.api.cel.libraries import addresses, lists, opaque, operators, patterns, quantities, semvers, urls
 
 TABLE = (urls, patterns, lists, quantities, addresses, semvers)
 

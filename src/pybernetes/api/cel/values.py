@@ -11,7 +11,7 @@ from typing import Any
 
 from google.protobuf import duration_pb2, timestamp_pb2
 
-from pybernetes.apiserver.cel import declarations
+from pybernetes.api.cel import declarations
 
 _UNITS = {"ns": 1e-3, "us": 1, "µs": 1, "μs": 1, "ms": 1e3, "s": 1e6, "m": 60e6, "h": 3600e6}
 _PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)")

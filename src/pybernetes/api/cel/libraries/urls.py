@@ -7,7 +7,7 @@ from urllib.parse import SplitResult, parse_qs, quote, urlsplit
 
 from cel_expr_python import cel
 
-from pybernetes.apiserver.cel.libraries import opaque
+from pybernetes.api.cel.libraries import opaque
 
 _IN_PATHS = "/%:@!$&'()*+,;=~-._"
 

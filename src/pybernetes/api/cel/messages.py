@@ -17,7 +17,7 @@ from google.protobuf import (
     wrappers_pb2,
 )
 
-from pybernetes.apiserver.cel import declarations
+from pybernetes.api.cel import declarations
 
 _Field = descriptor_pb2.FieldDescriptorProto
 _KNOWN = (any_pb2, duration_pb2, empty_pb2, struct_pb2, timestamp_pb2, wrappers_pb2)
