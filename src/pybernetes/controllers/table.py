@@ -21,6 +21,7 @@ from pybernetes.controllers.endpointslice import EndpointSlices
 from pybernetes.controllers.garbage import GarbageCollector
 from pybernetes.controllers.job import Jobs
 from pybernetes.controllers.node import eviction, ipam, lifecycle, podgc
+from pybernetes.controllers.quota import ResourceQuotas
 from pybernetes.controllers.replicaset import ReplicaSets, replication
 from pybernetes.controllers.statefulset import StatefulSets
 
@@ -30,6 +31,7 @@ CONTROLLERS: dict[str, Callable[[Context], Controller]] = {
     "endpointslice-controller": EndpointSlices,
     "replicationcontroller-controller": replication.controller_for,
     "pod-garbage-collector-controller": podgc.PodGC,
+    "resourcequota-controller": ResourceQuotas,
     "namespace-controller": namespaces.Namespaces,
     "garbage-collector-controller": GarbageCollector,
     "serviceaccount-controller": serviceaccounts.ServiceAccounts,

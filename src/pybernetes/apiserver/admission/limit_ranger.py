@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from pybernetes.api import errors, quantity
+from pybernetes.api import errors, pod_qos, quantity
 from pybernetes.api.types import core_v1
 from pybernetes.apiserver.admission import plugin
-from pybernetes.apiserver.resources.core import pod_qos
 from pybernetes.apiserver.storage import collection as collections
 from pybernetes.apiserver.storage import selection
 

@@ -13,6 +13,7 @@ from pybernetes.apiserver.admission import (
     plugin,
     priority,
     privileged_containers,
+    resource_quota,
     runtime_class,
     service_account,
     taint_nodes,
@@ -31,6 +32,7 @@ NAMES = (
     default_storage_class.DefaultStorageClass.name,
     runtime_class.RuntimeClass.name,
     default_ingress_class.DefaultIngressClass.name,
+    resource_quota.ResourceQuota.name,
 )
 
 
@@ -59,4 +61,5 @@ def _plugins(
         default_storage_class.DefaultStorageClass(collection("storage.k8s.io", "storageclasses")),
         runtime_class.RuntimeClass(collection("node.k8s.io", "runtimeclasses")),
         default_ingress_class.DefaultIngressClass(collection("networking.k8s.io", "ingressclasses")),
+        resource_quota.ResourceQuota(collection("", "resourcequotas")),
     )

@@ -48,7 +48,7 @@ class Disruption:
             informer.on_change(self._owner_changed)
 
     async def run(self) -> None:
-        after = (self._budgets, self._pods, *self._owners.values())
+        after: tuple[Informer[Any], ...] = (self._budgets, self._pods, *self._owners.values())
         await self._context.reconcile(NAME, self._queue, self.reconcile, after=after)
 
     def _pod_changed(self, old: core_v1.Pod | None, new: core_v1.Pod | None) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pybernetes.api import codecs, fields
+from pybernetes.api import codecs, fields, pod_qos
 from pybernetes.api.types import core_v1
 from pybernetes.apiserver.resources import checks, kind
-from pybernetes.apiserver.resources.core import pod_qos, pod_updates, pod_validation
+from pybernetes.apiserver.resources.core import pod_updates, pod_validation
 
 MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
 _SPEC = fields.Path("spec")

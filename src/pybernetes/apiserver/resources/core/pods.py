@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pybernetes.api import codecs, fields
+from pybernetes.api import codecs, fields, pod_qos
 from pybernetes.api.types import core_v1
 from pybernetes.apiserver.resources import cells, checks, kind
-from pybernetes.apiserver.resources.core import pod_parts, pod_qos, pod_spec, pod_updates, pod_validation, pod_warnings
+from pybernetes.apiserver.resources.core import pod_parts, pod_spec, pod_updates, pod_validation, pod_warnings
 
 
 def default(pod: core_v1.Pod) -> None:

@@ -1,0 +1,3 @@
+"""ResourceQuotas: what a namespace uses."""
+
+from pybernetes.controllers.quota.controller import ResourceQuotas as ResourceQuotas
