@@ -5,10 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from pybernetes.api.types import core_v1
+from pybernetes.api import codecs, times
+from pybernetes.api.types import core_v1, resource_v1
 from pybernetes.client import Client, transport
 from pybernetes.kits.clock import Clock
 from pybernetes.scheduler import volumes, watching
+from pybernetes.scheduler.plugins import plugin
+
+# Keeps a claim until nobody uses its devices any more.
+FINALIZER = "resource.kubernetes.io/delete-protection"
 
 
 class Desk:
@@ -45,6 +50,34 @@ class Desk:
             {"metadata": meta},
             kind=transport.MERGE_PATCH,
         )
+
+    async def reserve_claim(
+        self,
+        claim: resource_v1.ResourceClaim,
+        allocation: resource_v1.AllocationResult | None,
+        pod: core_v1.Pod,
+    ) -> None:
+        """Write that a pod uses a claim, and which devices that has been given; None: it has them already."""
+        meta = claim.metadata
+        about = f"claim {meta.namespace}/{meta.name}"
+        held = await self._client.get(resource_v1.ResourceClaim, meta.name, meta.namespace)
+        if held.metadata.uid != meta.uid or held.metadata.deletionTimestamp is not None:
+            raise plugin.BindingFailed(f"{about} got deleted in the meantime")
+        copy = codecs.copy(held)
+        if allocation is not None:
+            if held.status.allocation is not None:
+                raise plugin.BindingFailed(f"{about} got allocated elsewhere in the meantime")
+            if FINALIZER not in copy.metadata.finalizers:
+                copy.metadata.finalizers.append(FINALIZER)
+                copy = codecs.copy(await self._client.update(copy))
+            copy.status.allocation = allocation
+            copy.status.allocation.allocationTimestamp = times.to_time(self._clock.time())
+        elif held.status.allocation is None:
+            raise plugin.BindingFailed(f"{about} got deallocated elsewhere in the meantime")
+        user = resource_v1.ResourceClaimConsumerReference(resource="pods", name=pod.metadata.name, uid=pod.metadata.uid)
+        if all(one.uid != user.uid for one in copy.status.reservedFor):
+            copy.status.reservedFor.append(user)
+        await self._client.update_status(copy)
 
     async def wait(self, done: Callable[[], bool], seconds: float) -> None:
         """Until `done`, which is asked after every change of storage or devices. Raises TimeoutError."""

@@ -222,12 +222,13 @@ class Engine:
         """What to add to the message, and the node that the pod is nominated for (None: as before)."""
         cluster, pod = self._cluster, pending.pod
         args = self._profiles[cluster.profile_of(pod)].preemption
+        claims = bool(pod.spec.resourceClaims)
         if args is None:
-            return failure.NO_CLAIMS, None
+            return failure.CLAIMS if claims else failure.NO_CLAIMS, None
         nominated = cluster.nominations.node_of(pod)
         ineligible = preemption.ineligible(pod, nominated, misfit, cluster.nodes, cluster.pod)
         if ineligible is not None:
-            return failure.ineligible(ineligible), None
+            return failure.no_preemption(ineligible, claims=claims), None
         now = self._clock.time()
         search = await preemption.Preemption(
             decision,
@@ -240,7 +241,8 @@ class Engine:
             args=args,
         ).search(misfit.resolvable, self._chance, self._breathe_if_due)
         if not search.candidates:
-            return failure.preemption(misfit.nodes, len(misfit.resolvable), search.reasons), ""
+            reason = failure.not_helpful(misfit.nodes, len(misfit.resolvable), search.reasons)
+            return failure.no_preemption(reason, claims=claims), ""
         candidates = search.candidates
         for extender in self._extenders:
             if candidates and extender.preempts and extender.wants(pod):
@@ -250,7 +252,7 @@ class Engine:
                     if not extender.ignorable:
                         raise
         if not candidates:
-            return failure.ineligible("no candidate node for preemption"), None
+            return failure.no_preemption("no candidate node for preemption", claims=claims), None
         best = preemption.pick(candidates, now)
         self._remove(pending, best)
         return "", best.node

@@ -9,6 +9,7 @@ NOT_HELPFUL = "Preemption is not helpful for scheduling"
 NO_VICTIMS = "No preemption victims found for incoming pod"
 # What the plugin for device claims says before preemption is tried.
 NO_CLAIMS = "no new claims to deallocate"
+CLAIMS = "still not schedulable"
 # What an event's text may hold.
 EVENT_LIMIT = 1024
 
@@ -25,17 +26,17 @@ def fit_error(nodes: int, reasons: Mapping[str, int], afterword: str = "", messa
     return f"{text} {afterword}" if afterword else text
 
 
-def ineligible(reason: str) -> str:
-    """The afterword where a pod may not have others removed."""
-    return f"{NO_CLAIMS}, preemption: {reason}"
+def no_preemption(reason: str, *, claims: bool) -> str:
+    """The afterword where no other pods are removed; `claims`: the pod claims devices."""
+    return f"{CLAIMS if claims else NO_CLAIMS}, preemption: {reason}"
 
 
-def preemption(nodes: int, resolvable: int, reasons: Mapping[str, int]) -> str:
-    """The afterword where removing others does not help: `reasons` speak for the `resolvable` nodes."""
+def not_helpful(nodes: int, resolvable: int, reasons: Mapping[str, int]) -> str:
+    """Why removing others does not help: `reasons` speak for the `resolvable` nodes."""
     counted = dict(reasons)
     if nodes - resolvable:
         counted[NOT_HELPFUL] = nodes - resolvable
-    return f"{NO_CLAIMS}, preemption: {fit_error(nodes, counted)}"
+    return fit_error(nodes, counted)
 
 
 def for_event(message: str) -> str:

@@ -86,7 +86,7 @@ class SchedulingQueue:
         elif uid in self._unschedulable:
             waiting = self._unschedulable[uid]
             before, waiting.pod = waiting.pod, pod
-            if before.spec != pod.spec or before.metadata.labels != pod.metadata.labels or _unpromised(before, pod):
+            if _changed(before, pod):
                 self._requeue(self._unpark(uid))
         elif uid not in self._flying:
             self._activate(Pending(pod, self._clock.monotonic()))
@@ -271,6 +271,11 @@ class SchedulingQueue:
             self._flush = self._clock.call_later(oldest + UNSCHEDULABLE_SECONDS - now, self._flush_old)
 
 
-def _unpromised(before: core_v1.Pod, after: core_v1.Pod) -> bool:
-    """Whether it has lost the node it was nominated for."""
-    return bool(before.status.nominatedNodeName) and not after.status.nominatedNodeName
+def _changed(before: core_v1.Pod, after: core_v1.Pod) -> bool:
+    """Whether something about the pod itself may let it fit now, or it has lost the node it was nominated for."""
+    return (
+        before.spec != after.spec
+        or before.metadata.labels != after.metadata.labels
+        or before.status.resourceClaimStatuses != after.status.resourceClaimStatuses
+        or (bool(before.status.nominatedNodeName) and not after.status.nominatedNodeName)
+    )

@@ -44,7 +44,7 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True, weakref=True, eq=False):
     """Amounts are milli-CPUs for cpu, bytes, or whole units. `key` is equal for pods of one shape.
 
     `single`: it depends on more than its key says (volumes, device claims), so a decision serves one pod only, that
-    of `uid`.
+    of `uid`, and `name`.
     """
 
     key: bytes
@@ -56,7 +56,10 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True, weakref=True, eq=False):
     owner: Owner | None
     terms: tuple[terms.Carried, ...]
     claims: tuple[str, ...]
+    # Claims of devices, and whether they must be the pod's own; None is one that is not there yet, "" one not needed.
+    device_claims: tuple[tuple[str | None, bool], ...]
     single: bool
+    name: str
     uid: str
     requests: Amounts
     counted_cpu: int
@@ -216,6 +219,14 @@ def _volume_images(spec: core_v1.PodSpec) -> list[str]:
     return [volume.image.reference for volume in spec.volumes if volume.image is not None]
 
 
+def _device_claims(pod: core_v1.Pod) -> tuple[tuple[str | None, bool], ...]:
+    made = {status.name: status.resourceClaimName or "" for status in pod.status.resourceClaimStatuses}
+    return tuple(
+        (one.resourceClaimName, False) if one.resourceClaimName is not None else (made.get(one.name), True)
+        for one in pod.spec.resourceClaims
+    )
+
+
 def of(pod: core_v1.Pod) -> Shape:
     """The shape of a pod."""
     spec, meta = pod.spec, pod.metadata
@@ -229,6 +240,7 @@ def of(pod: core_v1.Pod) -> Shape:
     claimed = claims(pod)
     inline = [volume for volume in spec.volumes if _inline(volume)]
     terminating = meta.deletionTimestamp is not None
+    device_claims = _device_claims(pod)
     single = bool(claimed or inline or spec.resourceClaims)
     depends_on = (
         meta.namespace,
@@ -251,6 +263,7 @@ def of(pod: core_v1.Pod) -> Shape:
         claimed,
         inline,
         meta.uid if single else "",
+        device_claims,
     )
     return Shape(
         key=codecs.encode(depends_on),
@@ -262,7 +275,9 @@ def of(pod: core_v1.Pod) -> Shape:
         owner=owner,
         terms=terms.of(pod),
         claims=claimed,
+        device_claims=device_claims,
         single=single,
+        name=meta.name if single else "",
         uid=meta.uid if single else "",
         requests=asked,
         counted_cpu=counted[0],

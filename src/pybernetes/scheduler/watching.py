@@ -207,6 +207,7 @@ def _same(one: core_v1.Pod, other: core_v1.Pod) -> bool:
     """Whether their shapes are equal for sure."""
     return (
         one.spec == other.spec
+        and one.status.resourceClaimStatuses == other.status.resourceClaimStatuses
         and shapes.resources_told(one) == shapes.resources_told(other)
         and one.metadata.labels == other.metadata.labels
         and one.metadata.annotations == other.metadata.annotations

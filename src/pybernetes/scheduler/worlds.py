@@ -26,6 +26,8 @@ class World:
         # tells of it: by the volume's name, and by `namespace/name` of the claim.
         self.volumes_taken: dict[str, str] = {}
         self.claims_placed: dict[str, str] = {}
+        # Devices that are being given to a claim, by its uid: driver, pool and name of each.
+        self.devices_taken: dict[str, frozenset[tuple[str, str, str]]] = {}
         self._selectors: dict[tuple[Any, ...], selectors.LabelSelector] = {}
 
     def of(self, kind: type[T]) -> cache.Cache[T]:

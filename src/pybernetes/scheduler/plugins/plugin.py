@@ -25,7 +25,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 import msgspec
 import numpy as np
 
-from pybernetes.api.types import core_v1
+from pybernetes.api.types import core_v1, resource_v1
 from pybernetes.scheduler import changes
 from pybernetes.scheduler import nodes as tables
 from pybernetes.scheduler import shape as shapes
@@ -67,6 +67,13 @@ class Desk(Protocol):
     async def claim_volume(self, volume: core_v1.PersistentVolume, claim: core_v1.PersistentVolumeClaim) -> None: ...
 
     async def select_node(self, claim: core_v1.PersistentVolumeClaim, node: str) -> None: ...
+
+    async def reserve_claim(
+        self,
+        claim: resource_v1.ResourceClaim,
+        allocation: resource_v1.AllocationResult | None,
+        pod: core_v1.Pod,
+    ) -> None: ...
 
     async def wait(self, done: Callable[[], bool], seconds: float) -> None:
         """Until `done`, which is asked after every change of storage or devices. Raises TimeoutError."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pybernetes.scheduler.plugins import plugin
 from pybernetes.scheduler.plugins.balanced_allocation import NodeResourcesBalancedAllocation
+from pybernetes.scheduler.plugins.dynamic_resources import DynamicResources
 from pybernetes.scheduler.plugins.image_locality import ImageLocality
 from pybernetes.scheduler.plugins.inter_pod_affinity import InterPodAffinity
 from pybernetes.scheduler.plugins.node_affinity import NodeAffinity
@@ -31,6 +32,7 @@ PLUGINS: tuple[type[plugin.Plugin], ...] = (
     VolumeZone,
     PodTopologySpread,
     InterPodAffinity,
+    DynamicResources,
     NodeResourcesBalancedAllocation,
     ImageLocality,
 )
