@@ -143,7 +143,11 @@ async def run(case: str, nodes: int, number: int, profile: bool) -> None:
     client = Client(transport)  # type: ignore[arg-type]
     informers = Informers(client, clock=clock, chance=Chance(1))
     cluster, engine = assembly.assemble(
-        client, informers, clock=clock, chance=Chance(1), recorder=lambda name: recorder  # type: ignore[arg-type,return-value]
+        client,
+        informers,
+        clock=clock,
+        chance=Chance(1),
+        recorder=lambda name: recorder,  # type: ignore[arg-type,return-value]
     )
     for informer, _ in informers._informers.values():
         await informer.replace([])

@@ -29,7 +29,7 @@ def assemble(
     alone = [r.name for one in settings.extenders for r in one.managedResources if r.ignoredByScheduler]
     wanted = settings.profiles or [configuration.Profile()]
     used = {one.name: one for one in (profiles.build(profile, known, alone) for profile in wanted)}
-    cluster = watching.Watching(informers, used, profiles.DEFAULT)
+    cluster = watching.Watching(informers, used, profiles.DEFAULT, clock)
     working = engine.Engine(
         cluster,
         writes.Writes(client, clock),

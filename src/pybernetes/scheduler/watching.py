@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Container
 from typing import Any
 
 from pybernetes.api.types import apps_v1, core_v1, policy_v1, resource_v1, storage_v1
 from pybernetes.informers import Informers
+from pybernetes.kits.clock import Clock
 from pybernetes.scheduler import changes, nominations, queue, worlds
 from pybernetes.scheduler import nodes as tables
 from pybernetes.scheduler import shape as shapes
 from pybernetes.scheduler.changes import Change
 
+log = logging.getLogger(__name__)
+
+# How long to wait for resources that a server need not serve.
+DEVICES_SECONDS = 30.0
 FINISHED = ("Succeeded", "Failed")
 # Whose labels or selectors placement depends on.
 _SELECTING: tuple[type[Any], ...] = (
@@ -36,8 +42,8 @@ _DEVICES: tuple[type[Any], ...] = (resource_v1.ResourceClaim, resource_v1.Resour
 class Watching:
     """The cluster as it is told, and as it is assumed: `assumed` has the nodes of pods whose binding is under way."""
 
-    def __init__(self, informers: Informers, profiles: Container[str], default_profile: str) -> None:
-        self._profiles, self._default = profiles, default_profile
+    def __init__(self, informers: Informers, profiles: Container[str], default_profile: str, clock: Clock) -> None:
+        self._profiles, self._default, self._clock = profiles, default_profile, clock
         kinds: tuple[type[Any], ...] = (
             core_v1.Namespace,
             policy_v1.PodDisruptionBudget,
@@ -60,8 +66,10 @@ class Watching:
     async def start(self, waiting: queue.SchedulingQueue) -> None:
         """Follow the API server; answers when all there is has been heard of."""
         self._queue = waiting
-        for informer in self._informers.values():
-            await informer.wait_synced()
+        for kind, informer in self._informers.items():
+            if kind not in _DEVICES:
+                await informer.wait_synced()
+        await self._wait_for_devices()
         await self._node_informer.wait_synced()
         self._informers[core_v1.Namespace].on_change(self._namespace_changed)
         for kind in _SELECTING:
@@ -73,6 +81,15 @@ class Watching:
         self._node_informer.on_change(self._node_changed)
         self.pods.on_change(self._pod_changed)
         await self.pods.wait_synced()
+
+    async def _wait_for_devices(self) -> None:
+        """A server may be told not to serve claims of devices; no pods have any there."""
+        try:
+            async with self._clock.timeout(DEVICES_SECONDS):
+                for kind in _DEVICES:
+                    await self._informers[kind].wait_synced()
+        except TimeoutError:
+            log.warning("resource.k8s.io/v1 is not served; going on without device claims")
 
     def profile_of(self, pod: core_v1.Pod) -> str:
         return pod.spec.schedulerName or self._default
