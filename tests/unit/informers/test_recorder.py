@@ -20,7 +20,9 @@ async def test_writes_what_upstream_would() -> None:
     recorder.event(POD, "Normal", "Started", "Started container c")
     await settle()
     (event,) = api.all(core_v1.Event)
-    assert event.metadata.name == f"web.{1_700_000_000_000_000_000:x}"
+    name, _, stamp = event.metadata.name.partition(".")
+    assert name == "web"
+    assert int(stamp, 16) // 1_000_000 == 1_700_000_000_000
     assert event.metadata.namespace == "shop"
     assert event.involvedObject == core_v1.ObjectReference(
         apiVersion="v1", kind="Pod", name="web", namespace="shop", uid="u1"
@@ -30,6 +32,17 @@ async def test_writes_what_upstream_would() -> None:
     assert (event.count, event.type, event.reason) == (1, "Normal", "Started")
     assert event.firstTimestamp == event.lastTimestamp == "2023-11-14T22:13:20Z"
     await recorder.close()
+
+
+async def test_two_components_at_one_moment_write_two_events() -> None:
+    api, recorder, clock = world()
+    other = Recorder(recorder._client, "scheduler", clock=clock, chance=Chance(2))
+    recorder.event(POD, "Normal", "Started", "Started container c")
+    other.event(POD, "Normal", "Scheduled", "Assigned")
+    await settle()
+    assert {event.reason for event in api.all(core_v1.Event)} == {"Started", "Scheduled"}
+    await recorder.close()
+    await other.close()
 
 
 async def test_raises_the_count_of_an_event_seen_before() -> None:

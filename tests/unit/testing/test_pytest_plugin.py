@@ -41,12 +41,12 @@ def test_any_client_connects(kubeconfig, namespace):
 
 def test_the_fixtures_give_every_test_a_cluster_as_new(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(TESTS)
-    result = pytester.runpytest_subprocess("-p", "pybernetes.testing.pytest_plugin", "-p", "no:cacheprovider")
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
     result.assert_outcomes(passed=3)
 
 
 def test_an_unknown_place_is_a_usage_error(pytester: pytest.Pytester) -> None:
     pytester.makeini("[pytest]\npybernetes_cluster = moon\n")
     pytester.makepyfile("def test_it(cluster): pass")
-    result = pytester.runpytest_subprocess("-p", "pybernetes.testing.pytest_plugin", "-p", "no:cacheprovider")
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
     result.stdout.fnmatch_lines(["*pybernetes_cluster is 'moon'; it takes in-process or subprocess*"])

@@ -49,7 +49,7 @@ def disrupted(
         if since is None or pod.metadata.deletionTimestamp is not None:
             continue
         left = times.parse(since) + DELETION_SECONDS - now
-        if left < 0:
+        if left <= 0:
             stayed.append(pod)
             continue
         going[pod.metadata.name] = since

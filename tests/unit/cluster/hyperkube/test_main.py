@@ -14,7 +14,23 @@ def test_it_says_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert program.main([]) == 2
     assert "kube-apiserver" in capsys.readouterr().err
     assert program.main(["--help"]) == 0
-    assert all(name in capsys.readouterr().out for name in table.COMPONENTS)
+    told = capsys.readouterr().out
+    assert all(name in told for name in table.COMPONENTS)
+
+
+@pytest.mark.parametrize("name", table.COMPONENTS)
+def test_every_component_lists_its_flags_and_refuses_others(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert program.main([name, "-h"]) == 0
+    assert f"usage: hyperkube {name} [FLAGS]" in capsys.readouterr().out
+    assert program.main([name, "--flie"]) == 2
+    assert "unknown flag: --flie" in capsys.readouterr().err
+    assert program.main([name, "--version"]) == 0
+    assert capsys.readouterr().out.startswith("Kubernetes v1.36.")
+
+
+def test_a_controller_that_nobody_knows_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert program.main(["kube-controller-manager", "--master=http://127.0.0.1:1", "--controllers=fly"]) == 2
+    assert "'fly' is not in the list of known controllers" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", table.NOT_YET)

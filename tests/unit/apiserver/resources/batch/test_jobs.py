@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from pybernetes.api import codecs
+from pybernetes.api import codecs, schedules
 from pybernetes.api.types import batch_v1
-from pybernetes.apiserver.resources.batch import cronjobs, jobs, schedules
+from pybernetes.apiserver.resources.batch import cronjobs, jobs
 
 NOW = 1_767_225_660.0
 START = "2026-01-01T00:00:00Z"
@@ -111,7 +111,7 @@ def test_row() -> None:
 
 @pytest.mark.parametrize("text", ["* * * * *", "*/5 0-6,20 1 jan-mar MON", "@hourly", "@every 1h30m", "0 0 ? * 0"])
 def test_schedules(text: str) -> None:
-    schedules.check(text)
+    schedules.parse(text)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_schedules(text: str) -> None:
 )
 def test_wrong_schedules(text: str, words: str) -> None:
     with pytest.raises(schedules.ScheduleError, match=words):
-        schedules.check(text)
+        schedules.parse(text)
 
 
 def test_cron_jobs() -> None:
