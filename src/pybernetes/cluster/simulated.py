@@ -25,6 +25,7 @@ from pybernetes.kits import clock as clocks
 from pybernetes.kits import tasks
 from pybernetes.kubelet import fleet as fleets
 from pybernetes.kubelet.fleet import nodes as fleet_nodes
+from pybernetes.kubelet.fleet import probing
 from pybernetes.runtime import simulated
 from pybernetes.runtime.simulated import scripts
 
@@ -182,6 +183,7 @@ class SimulatedNodes:
             pod_cidr=pod_range,
             mounts=False,
             runtime_scheme="simulated",
+            probe_answer=probing.answers(self._images),
             address="127.0.0.1",
             port=options.kubelet_port + number,
             certificate=serving.certificate,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pybernetes.api import version
+from pybernetes.api.types import core_v1
+from pybernetes.kubelet.containers import labels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,6 +17,7 @@ class Settings:
 
     `root` holds volumes, hosts files and tokens; `logs` holds the containers' logs. `mounts` says whether the kubelet
     may mount (root): without it, memory-backed volumes are plain folders, as the simulated runtime needs them.
+    `probe_answer` answers HTTP, TCP and gRPC probes instead of the network, where pods are simulated.
     """
 
     node_name: str
@@ -32,6 +35,7 @@ class Settings:
     cgroup_root: str = "/pybernetes"
     mounts: bool = True
     runtime_scheme: str = "containerd"
+    probe_answer: Callable[[core_v1.Pod, labels.AnyContainer, str, float], bool] | None = None
     version: str = version.GIT_VERSION
 
     status_frequency: float = 10.0

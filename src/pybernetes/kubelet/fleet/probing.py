@@ -2,11 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from pybernetes.api.types import core_v1
 from pybernetes.kubelet.containers import labels
 from pybernetes.runtime.simulated import scripts
+
+
+def answers(images: scripts.Images) -> Callable[[core_v1.Pod, labels.AnyContainer, str, float], bool]:
+    """For a kubelet: whether a probe of that kind succeeds, so many seconds after the container's start."""
+
+    def answer(pod: core_v1.Pod, container: labels.AnyContainer, kind: str, seconds: float) -> bool:
+        script = scripts.script_of(
+            [*container.command, *container.args],
+            image=container.image,
+            annotations=pod.metadata.annotations,
+            container=container.name,
+            images=images,
+        )
+        match kind:
+            case "startup":
+                return seconds >= script.startup
+            case "liveness":
+                return script.liveness_fails is None or seconds < script.liveness_fails
+        return script.is_ready(seconds)
+
+    return answer
 
 
 def _period(probe: core_v1.Probe) -> float:

@@ -100,7 +100,12 @@ class Worker:
         self._grace = killing.DEFAULT_GRACE
         self._retry = backoff.Backoff(first=0.5, cap=120.0)
         self._prober = prober.Prober(
-            tools.runtime, tools.recorder, clock=tools.clock, chance=tools.chance, changed=self.wake
+            tools.runtime,
+            tools.recorder,
+            clock=tools.clock,
+            chance=tools.chance,
+            changed=self.wake,
+            answer=tools.settings.probe_answer,
         )
 
     # What happens to it

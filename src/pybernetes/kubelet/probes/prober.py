@@ -26,6 +26,10 @@ AGENT = "kube-probe/1.36"
 TRIES = 3
 
 
+# Whether a probe of that kind succeeds, so many seconds after the container's start.
+Answer = Callable[[core_v1.Pod, labels.AnyContainer, str, float], bool]
+
+
 class _Target(NamedTuple):
     kind: str
     container_id: str
@@ -43,7 +47,7 @@ def probes_of(container: labels.AnyContainer) -> Iterator[tuple[str, core_v1.Pro
 
 
 class Prober:
-    """The probes of one pod."""
+    """The probes of one pod. `answer` speaks for what nobody listens behind: HTTP, TCP and gRPC of simulated pods."""
 
     def __init__(
         self,
@@ -53,7 +57,9 @@ class Prober:
         clock: clocks.Clock,
         chance: chances.Chance,
         changed: Callable[[], None],
+        answer: Answer | None = None,
     ) -> None:
+        self._answer = answer
         self._runtime, self._recorder, self._clock, self._chance = runtime, recorder, clock, chance
         self._changed = changed
         self._results: dict[_Target, actions.Verdict] = {}
@@ -121,7 +127,7 @@ class Prober:
             if target.kind == "startup" or self.started(container, target.container_id):
                 if target.kind == "startup" and self._results.get(target) is actions.Verdict.SUCCESS:
                     return
-                outcome = await self._try(target, container, probe)
+                outcome = await self._try(target, container, probe, started_at)
                 verdict = actions.Verdict.SUCCESS if outcome.success else actions.Verdict.FAILURE
                 streak = streak + 1 if verdict is last else 1
                 last = verdict
@@ -137,8 +143,15 @@ class Prober:
                 # Waiting for the startup probe: look again soon, a success must not cost a whole period.
                 await self._clock.sleep(min(period, 1.0))
 
-    async def _try(self, target: _Target, container: labels.AnyContainer, probe: core_v1.Probe) -> handlers.Outcome:
+    async def _try(
+        self, target: _Target, container: labels.AnyContainer, probe: core_v1.Probe, started_at: float
+    ) -> handlers.Outcome:
         title = target.kind.capitalize()
+        if self._answer is not None and probe.exec is None and self._pod is not None:
+            outcome = handlers.Outcome(self._answer(self._pod, container, target.kind, self._clock.time() - started_at))
+            if not outcome.success:
+                self._say(container, "Unhealthy", f"{title} probe failed: as its script says")
+            return outcome
         outcome = handlers.Outcome(False)
         for _ in range(TRIES):
             try:

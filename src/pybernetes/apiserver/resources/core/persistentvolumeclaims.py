@@ -155,7 +155,7 @@ def row(claim: core_v1.PersistentVolumeClaim, now: float) -> Sequence[kind.Cell]
         meta.name,
         "Terminating" if meta.deletionTimestamp is not None else status.phase,
         spec.volumeName,
-        status.capacity.get("storage", "0") if bound else "",
+        str(status.capacity.get("storage", "0")) if bound else "",
         persistentvolumes.short_modes(status.accessModes) if bound else "",
         meta.annotations.get(_CLASS, spec.storageClassName or ""),
         "<unset>" if spec.volumeAttributesClassName is None else spec.volumeAttributesClassName,

@@ -177,7 +177,7 @@ def row(volume: core_v1.PersistentVolume, now: float) -> Sequence[kind.Cell]:
     claim = f"{spec.claimRef.namespace}/{spec.claimRef.name}" if spec.claimRef is not None else ""
     return (
         meta.name,
-        spec.capacity.get("storage", "0"),
+        str(spec.capacity.get("storage", "0")),
         short_modes(spec.accessModes),
         spec.persistentVolumeReclaimPolicy,
         "Terminating" if meta.deletionTimestamp is not None else status.phase,
