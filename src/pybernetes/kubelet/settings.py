@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from pybernetes.api import version
 from pybernetes.api.types import core_v1
-from pybernetes.kubelet.containers import labels
+from pybernetes.kubelet.containers import labels as container_labels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class Settings:
     cgroup_root: str = "/pybernetes"
     mounts: bool = True
     runtime_scheme: str = "containerd"
-    probe_answer: Callable[[core_v1.Pod, labels.AnyContainer, str, float], bool] | None = None
+    probe_answer: Callable[[core_v1.Pod, container_labels.AnyContainer, str, float], bool] | None = None
     version: str = version.GIT_VERSION
 
     status_frequency: float = 10.0
