@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from pybernetes.api import times
 from pybernetes.api.types import core_v1
 from pybernetes.controllers import conditions
@@ -75,9 +73,3 @@ def _is_ours(taint: core_v1.Taint) -> bool:
     if taint.effect == NO_SCHEDULE:
         return taint.key in _OURS
     return taint.effect == NO_EXECUTE and taint.key in (NOT_READY, UNREACHABLE)
-
-
-def disrupted(nodes: Iterable[core_v1.Node]) -> bool:
-    """Whether there are nodes, and none is ready."""
-    states = [ready(node) for node in nodes]
-    return bool(states) and "True" not in states

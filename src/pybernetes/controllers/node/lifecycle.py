@@ -27,6 +27,7 @@ class NodeLifecycle:
         self._recorder = context.recorder("node-controller")
         self._queue = context.queue(NAME)
         self._heard: dict[str, float] = {}
+        self._ready: set[str] = set()
         self._nodes = context.informers.of(core_v1.Node)
         self._leases = context.informers.of(coordination_v1.Lease, namespace=LEASES)
         self._pods = context.informers.of(core_v1.Pod)
@@ -39,6 +40,7 @@ class NodeLifecycle:
         await self._context.reconcile(NAME, self._queue, self.reconcile, after=after, workers=8)
 
     def _node_changed(self, old: core_v1.Node | None, new: core_v1.Node | None) -> None:
+        self._count(old, new)
         if new is None:
             if old is not None:
                 self._heard.pop(old.metadata.name, None)
@@ -55,9 +57,18 @@ class NodeLifecycle:
             if old.spec != new.spec or health.taints(new, disrupted=False, now=0.0) != new.spec.taints:
                 self._queue.add(new.metadata.name, "Node changed")
             if health.ready(old) != health.ready(new):
-                # Whether all are disrupted may have changed with it, which concerns every node.
-                for node in self._nodes.cache:
-                    self._queue.add(node.metadata.name, f"Node {new.metadata.name} changed")
+                self._queue.add(new.metadata.name, "Node changed")
+
+    def _count(self, old: core_v1.Node | None, new: core_v1.Node | None) -> None:
+        """Keep up who is ready: whether all are disrupted concerns every node."""
+        before = bool(self._ready)
+        if new is not None and health.ready(new) == "True":
+            self._ready.add(new.metadata.name)
+        elif (gone := new or old) is not None:
+            self._ready.discard(gone.metadata.name)
+        if before != bool(self._ready):
+            for node in self._nodes.cache:
+                self._queue.add(node.metadata.name, "the first node is ready, or the last one is not any more")
 
     def _lease_changed(self, old: coordination_v1.Lease | None, new: coordination_v1.Lease | None) -> None:
         if new is not None and (old is None or old.spec.renewTime != new.spec.renewTime):
@@ -100,8 +111,8 @@ class NodeLifecycle:
 
     async def _set_taints(self, node: core_v1.Node) -> None:
         # The cache may not show yet what was just written about this node.
-        others = (known for known in self._nodes.cache if known.metadata.name != node.metadata.name)
-        disrupted = health.disrupted((node, *others))
+        others = len(self._ready) - (node.metadata.name in self._ready)
+        disrupted = not others and health.ready(node) != "True"
         wanted = health.taints(node, disrupted=disrupted, now=self._context.clock.time())
         if wanted == node.spec.taints:
             return
