@@ -307,7 +307,7 @@ class Simulated:
         return list(self._images.values())
 
     async def image_status(self, name: str) -> protocol.Image | None:
-        if self._scripts.words(name).get("unpullable") == "true":
+        if self._scripts.unpullable(name):
             return None
         if name not in self._images:
             digest = "sha256:" + hashlib.sha256(name.encode()).hexdigest()

@@ -85,6 +85,10 @@ def of(words: Sequence[str]) -> Script:
     return FOREVER
 
 
+def _is_true(text: str) -> bool:
+    return text.lower() == "true"
+
+
 def _number(text: str) -> float | None:
     try:
         return float(text)
@@ -136,7 +140,7 @@ def changed(script: Script, words: Mapping[str, str]) -> Script:
     if flips := _numbers(words.get("ready", "")):
         found["ready"] = flips
     if "unpullable" in words:
-        found["unpullable"] = words["unpullable"].lower() == "true"
+        found["unpullable"] = _is_true(words["unpullable"])
     return replace(script, **found)  # type: ignore[arg-type]
 
 
@@ -163,6 +167,9 @@ class Images:
         if UNPULLABLE in image:
             return {"unpullable": "true"}
         return next((words for pattern, words in self._patterns if fnmatch.fnmatchcase(image, pattern)), {})
+
+    def unpullable(self, image: str) -> bool:
+        return _is_true(self.words(image).get("unpullable", ""))
 
 
 NO_IMAGES = Images()

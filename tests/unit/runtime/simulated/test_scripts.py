@@ -61,6 +61,13 @@ def test_what_is_no_number_is_not_taken() -> None:
     assert script({"run-seconds": "soon", "exit-code": "x", "ready": ""}) == scripts.FOREVER
 
 
+async def test_an_image_is_unpullable_however_yaml_writes_true() -> None:
+    images = scripts.Images([("foo:*", {"unpullable": "True"})])
+    runtime = Simulated(clock=VirtualClock(), chance=Chance(1), images=images)
+    assert await runtime.image_status("foo:1") is None
+    assert await runtime.image_status("bar:1") is not None
+
+
 async def test_addresses_are_given_back() -> None:
     runtime = Simulated(clock=VirtualClock(), chance=Chance(1), pod_cidr="10.0.0.0/30")
     config = protocol.SandboxConfig(name="a", namespace="d", uid="u")
