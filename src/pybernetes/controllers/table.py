@@ -17,7 +17,7 @@ from pybernetes.controllers.cronjob import CronJobs
 from pybernetes.controllers.daemon import DaemonSets
 from pybernetes.controllers.deployment import Deployments
 from pybernetes.controllers.disruption import Disruption
-from pybernetes.controllers.endpointslice import EndpointSlices
+from pybernetes.controllers.endpointslice import EndpointSlices, Mirroring
 from pybernetes.controllers.garbage import GarbageCollector
 from pybernetes.controllers.job import Jobs
 from pybernetes.controllers.node import eviction, ipam, lifecycle, podgc
@@ -29,6 +29,7 @@ CONTROLLERS: dict[str, Callable[[Context], Controller]] = {
     "serviceaccount-token-controller": serviceaccount_tokens.Tokens,
     "endpoints-controller": endpoints.Endpoints,
     "endpointslice-controller": EndpointSlices,
+    "endpointslice-mirroring-controller": Mirroring,
     "replicationcontroller-controller": replication.controller_for,
     "pod-garbage-collector-controller": podgc.PodGC,
     "resourcequota-controller": ResourceQuotas,

@@ -27,7 +27,7 @@ class EndpointSlices:
         self._slices = context.informers.of(
             discovery_v1.EndpointSlice, labels=f"{planner.MANAGED_BY}={planner.MANAGER}"
         )
-        self._slices.add_index("service", lambda one: (_service_key(one),))
+        self._slices.add_index("service", lambda one: (planner.service_key(one),))
         self._watcher = services.Watcher(self._services, self._pods, self._queue.add)
         self._slices.on_change(self._slice_changed)
         self._nodes.on_change(self._node_changed)
@@ -40,7 +40,7 @@ class EndpointSlices:
         one = new or old
         if one is None:
             return
-        key = _service_key(one)
+        key = planner.service_key(one)
         if old is None:
             self._expected.creation_observed(key)
         self._queue.add(key, f"EndpointSlice {key_of(one)} changed")
@@ -90,7 +90,3 @@ class EndpointSlices:
             except errors.StatusError as error:
                 if error.reason != "NotFound":
                     raise
-
-
-def _service_key(one: discovery_v1.EndpointSlice) -> str:
-    return f"{one.metadata.namespace}/{one.metadata.labels.get(planner.SERVICE_NAME, '')}"

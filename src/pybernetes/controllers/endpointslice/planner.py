@@ -65,7 +65,7 @@ def _plan_family(
     stale: Slices = []
     for one in existing:
         if owners.is_controlled_by(one, service):
-            by_ports.setdefault(_port_key(one.ports), []).append(one)
+            by_ports.setdefault(port_key(one.ports), []).append(one)
         else:
             stale.append(one)
     created: Slices = []
@@ -145,7 +145,7 @@ def _groups(
         if not found:
             continue
         ports = _ports(service, pod)
-        group = groups.setdefault(_port_key(ports), _Group(ports))
+        group = groups.setdefault(port_key(ports), _Group(ports))
         group.endpoints[pod.metadata.uid] = _endpoint(service, pod, found, nodes.get(pod.spec.nodeName))
     return groups
 
@@ -185,8 +185,14 @@ def _ports(service: core_v1.Service, pod: core_v1.Pod) -> list[discovery_v1.Endp
     return found
 
 
-def _port_key(ports: list[discovery_v1.EndpointPort]) -> PortKey:
+def port_key(ports: list[discovery_v1.EndpointPort]) -> PortKey:
+    """Equal for slices that may share endpoints."""
     return tuple(sorted((p.name or "", p.protocol or "", p.port or 0, p.appProtocol or "") for p in ports))
+
+
+def service_key(one: discovery_v1.EndpointSlice) -> str:
+    """The Service that a slice says it belongs to, as `namespace/name`."""
+    return f"{one.metadata.namespace}/{one.metadata.labels.get(SERVICE_NAME, '')}"
 
 
 def _uid(endpoint: discovery_v1.Endpoint) -> str:
