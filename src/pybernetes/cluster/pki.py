@@ -47,6 +47,11 @@ class Pki:
         """The CA's certificate."""
         return self._authority().certificate
 
+    @property
+    def ca_key(self) -> pathlib.Path:
+        """The CA's key."""
+        return self._authority().key
+
     def server(self, name: str, hosts: Iterable[str]) -> Pair:
         """A serving certificate for host names and addresses; made anew when the hosts change."""
         wanted = sorted(set(hosts))

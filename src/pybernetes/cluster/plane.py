@@ -26,7 +26,7 @@ SCHEDULER = requests.User("system:kube-scheduler", groups=("system:masters", "sy
 class ControlPlane:
     """`await start()` has the API server answer; `run_components` starts the others; `close` leaves the store open.
 
-    `controllers` is what `--controllers` takes; without one, and without a scheduler, the API stands alone.
+    `ca` and `ca_key` are PEM; without the key no CertificateSigningRequest is signed. `controllers` is what `--controllers` takes; without one, and without a scheduler, the API stands alone.
     """
 
     def __init__(
@@ -35,6 +35,7 @@ class ControlPlane:
         settings: apiserver_settings.Settings,
         *,
         ca: bytes,
+        ca_key: bytes = b"",
         cluster_cidr: str,
         legacy_tokens: bool = False,
         controllers: str = "*",
@@ -44,7 +45,8 @@ class ControlPlane:
         chance: chances.Chance,
     ) -> None:
         self.api = apiservers.ApiServer(settings, store, clock=clock, chance=chance, around=around)
-        self._ca, self._cluster_cidr, self._legacy_tokens = ca, cluster_cidr, legacy_tokens
+        self._ca, self._ca_key = ca, ca_key
+        self._cluster_cidr, self._legacy_tokens = cluster_cidr, legacy_tokens
         self._controllers, self._scheduler = controllers, scheduler
         self._clock = clock
         self._chance = chance
@@ -94,6 +96,8 @@ class ControlPlane:
                 recorder=tools.recorder,
                 settings=controllers.Settings(
                     ca=self._ca,
+                    signing_certificate=self._ca,
+                    signing_key=self._ca_key,
                     sign_token=lambda claims: self.api.signer.sign(dict(claims)),
                     legacy_tokens=self._legacy_tokens,
                     cluster_cidr=self._cluster_cidr,

@@ -52,6 +52,7 @@ class Server:
                 runtime_config=runtime_config.parse(options.runtime_config),
             ),
             ca=authority.ca.read_bytes(),
+            ca_key=authority.ca_key.read_bytes(),
             cluster_cidr=options.cluster_cidr,
             legacy_tokens=options.legacy_tokens,
             clock=self._clock,

@@ -25,6 +25,8 @@ class Settings:
 
     - `ca`: the certificates, in PEM, that clients inside the cluster trust the API server by.
     - `sign_token(claims)`: a signed service-account token; without it, token Secrets are not filled.
+    - `signing_certificate`, `signing_key`: what CertificateSigningRequests are signed with, in PEM; `signing_duration`
+      is how long such certificates last at most. Without a key nothing is signed.
     - `cluster_cidr`: the pods' addresses; empty: nodes get no ranges from us.
     """
 
@@ -32,6 +34,9 @@ class Settings:
     sign_token: Callable[[Mapping[str, Any]], str] | None = None
     token_issuer: str = "kubernetes/serviceaccount"
     legacy_tokens: bool = False
+    signing_certificate: bytes = b""
+    signing_key: bytes = b""
+    signing_duration: float = 365 * 86400.0
     cluster_cidr: str = ""
     node_cidr_mask_size: int = 24
     node_monitor_grace_period: float = 50.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pybernetes.controllers import (
+    certificates,
     endpoints,
     namespaces,
     root_ca,
@@ -43,6 +44,9 @@ CONTROLLERS: dict[str, Callable[[Context], Controller]] = {
     "replicaset-controller": ReplicaSets,
     "statefulset-controller": StatefulSets,
     "disruption-controller": Disruption,
+    "certificatesigningrequest-signing-controller": certificates.Signing,
+    "certificatesigningrequest-approving-controller": certificates.Approving,
+    "certificatesigningrequest-cleaner-controller": certificates.Cleaning,
     "ttl-after-finished-controller": ttl_after_finished.TTLAfterFinished,
     "node-ipam-controller": ipam.NodeIPAM,
     "node-lifecycle-controller": lifecycle.NodeLifecycle,

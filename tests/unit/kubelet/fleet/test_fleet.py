@@ -47,7 +47,7 @@ async def test_nodes_stay_ready_because_their_leases_are_renewed() -> None:
         assert len(leases) == 30
         seen = c.calls.seen
         await c.advance("100s")
-        renewed = [call for call in c.calls.since(seen) if call.agent == "kubelet"]
+        renewed = [call for call in c.calls.since(seen) if call.agent == "kubelet" and call.is_write]
         assert {call.resource for call in renewed} == {"leases"}
         assert len(renewed) == 30 * 4
 
