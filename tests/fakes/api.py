@@ -227,7 +227,7 @@ class FakeApi:
         given = obj.metadata.resourceVersion
         if given and given != current.metadata.resourceVersion:
             raise errors.modified(resource.group, resource.name, name)
-        if subresource == "status":
+        if subresource in ("status", "approval"):
             wanted, obj = obj, codecs.copy(current)
             obj.status, obj.metadata.annotations = wanted.status, wanted.metadata.annotations
         elif subresource == "finalize":

@@ -26,7 +26,8 @@ SCHEDULER = requests.User("system:kube-scheduler", groups=("system:masters", "sy
 class ControlPlane:
     """`await start()` has the API server answer; `run_components` starts the others; `close` leaves the store open.
 
-    `ca` and `ca_key` are PEM; without the key no CertificateSigningRequest is signed. `controllers` is what `--controllers` takes; without one, and without a scheduler, the API stands alone.
+    `ca` and `ca_key` are PEM; without the key no CertificateSigningRequest is signed. `controllers` is what
+    `--controllers` takes; without one, and without a scheduler, the API stands alone.
     """
 
     def __init__(
