@@ -1,7 +1,8 @@
 """What a simulated container does: when it starts, how long it runs, what it prints, how it ends. Pure.
 
 A container runs until it is stopped, unless its command is one of a few whose end is known (`true`, `false`, `echo`,
-`sleep N`, `exit N` in a shell), its image has a script, or its pod is annotated (times are seconds):
+`sleep N`, `exit N` in a shell), its image starts but a shell (`busybox` without a command) or has a script, or its pod
+is annotated (times are seconds):
 
     simulated.pybernetes.io/start-seconds: "2"       the image takes that long to come
     simulated.pybernetes.io/run-seconds: "2.5"       ends that long after its start
@@ -26,6 +27,8 @@ from dataclasses import dataclass, replace
 PREFIX = "simulated.pybernetes.io/"
 # An image whose name has this word in it cannot be had.
 UNPULLABLE = "unpullable"
+# Images that start a shell when they are told nothing: without an input it ends at once.
+SHELLS = frozenset({"busybox", "alpine", "debian", "ubuntu", "bash", "fedora", "centos"})
 _SHELLS = {"sh", "/bin/sh", "bash", "/bin/bash", "ash", "/bin/ash"}
 
 
@@ -179,4 +182,10 @@ def script_of(
     words: Sequence[str], *, image: str = "", annotations: Mapping[str, str], container: str, images: Images = NO_IMAGES
 ) -> Script:
     """What a container does, by its command line, its image and its pod's annotations; the last has the last word."""
-    return changed(changed(of(words), images.words(image)), annotated(annotations, container))
+    plain = of(words) if words or _repository(image) not in SHELLS else Script(run=0.0)
+    return changed(changed(plain, images.words(image)), annotated(annotations, container))
+
+
+def _repository(image: str) -> str:
+    """`registry:5000/library/busybox:1@sha256:...` -> `busybox`."""
+    return image.partition("@")[0].rpartition("/")[2].partition(":")[0]

@@ -45,6 +45,19 @@ def test_images_have_scripts_that_annotations_change() -> None:
     assert not script({"unpullable": "false"}, image="example.com/unpullable/x:1").unpullable
 
 
+@pytest.mark.parametrize(
+    ("image", "run"),
+    [
+        ("registry:5000/e2e/busybox:1.37@sha256:ab", 0.0),
+        ("alpine", 0.0),
+        ("nginx:1", None),
+        ("my/busybox-server", None),
+    ],
+)
+def test_a_shell_with_nothing_to_do_ends(image: str, run: float | None) -> None:
+    assert script({}, image=image).run == run
+
+
 def test_each_run_ends_with_its_code() -> None:
     found = script({"exit-code": "1,2,0"})
     assert [found.exit_code(attempt) for attempt in range(5)] == [1, 2, 0, 0, 0]
