@@ -33,7 +33,7 @@ async def test_a_pod_runs_and_says_so(tmp_path: pathlib.Path) -> None:
         assert found.containerID.startswith("simulated://")
         await node.until(lambda: len(node.events("web")) == 3)
         assert node.events("web") == [
-            ("Pulled", 'Container image "busybox:1" already present on machine and can be accessed by the pod'),
+            ("Pulled", 'Container image "nginx:1" already present on machine and can be accessed by the pod'),
             ("Created", "Container created"),
             ("Started", "Container started"),
         ]
