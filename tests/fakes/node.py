@@ -114,7 +114,7 @@ async def running(root: pathlib.Path) -> AsyncIterator[Node]:
 
 
 def container(name: str = "c", *command: str, **more: Any) -> core_v1.Container:
-    return core_v1.Container(name=name, image="busybox:1", command=list(command), **more)
+    return core_v1.Container(name=name, image="nginx:1", command=list(command), **more)
 
 
 def pod(name: str = "web", *containers: core_v1.Container, **spec: Any) -> core_v1.Pod:
