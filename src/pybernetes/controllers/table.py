@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from pybernetes.controllers import (
     certificates,
+    clusterrole_aggregation,
     endpoints,
     namespaces,
     root_ca,
@@ -21,7 +22,7 @@ from pybernetes.controllers.disruption import Disruption
 from pybernetes.controllers.endpointslice import EndpointSlices, Mirroring
 from pybernetes.controllers.garbage import GarbageCollector
 from pybernetes.controllers.job import Jobs
-from pybernetes.controllers.node import eviction, ipam, lifecycle, podgc
+from pybernetes.controllers.node import eviction, ipam, lifecycle, podgc, ttl
 from pybernetes.controllers.quota import ResourceQuotas
 from pybernetes.controllers.replicaset import ReplicaSets, replication
 from pybernetes.controllers.statefulset import StatefulSets
@@ -48,8 +49,10 @@ CONTROLLERS: dict[str, Callable[[Context], Controller]] = {
     "certificatesigningrequest-approving-controller": certificates.Approving,
     "certificatesigningrequest-cleaner-controller": certificates.Cleaning,
     "ttl-after-finished-controller": ttl_after_finished.TTLAfterFinished,
+    "ttl-controller": ttl.TTL,
     "node-ipam-controller": ipam.NodeIPAM,
     "node-lifecycle-controller": lifecycle.NodeLifecycle,
     "taint-eviction-controller": eviction.TaintEviction,
+    "clusterrole-aggregation-controller": clusterrole_aggregation.ClusterRoleAggregation,
     "root-ca-certificate-publisher-controller": root_ca.RootCA,
 }

@@ -1,1 +1,1 @@
-"""Controllers of nodes: health and taints, evictions by taint, address ranges, and what lost nodes leave behind."""
+"""Controllers of nodes: health, taints and evictions, address ranges, caching, and what lost nodes leave behind."""
