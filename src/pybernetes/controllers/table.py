@@ -26,6 +26,7 @@ from pybernetes.controllers.node import eviction, ipam, lifecycle, podgc, ttl
 from pybernetes.controllers.quota import ResourceQuotas
 from pybernetes.controllers.replicaset import ReplicaSets, replication
 from pybernetes.controllers.statefulset import StatefulSets
+from pybernetes.controllers.volume import binder
 
 CONTROLLERS: dict[str, Callable[[Context], Controller]] = {
     "serviceaccount-token-controller": serviceaccount_tokens.Tokens,
@@ -53,6 +54,7 @@ CONTROLLERS: dict[str, Callable[[Context], Controller]] = {
     "node-ipam-controller": ipam.NodeIPAM,
     "node-lifecycle-controller": lifecycle.NodeLifecycle,
     "taint-eviction-controller": eviction.TaintEviction,
+    "persistentvolume-binder-controller": binder.Binder,
     "clusterrole-aggregation-controller": clusterrole_aggregation.ClusterRoleAggregation,
     "root-ca-certificate-publisher-controller": root_ca.RootCA,
 }
