@@ -26,7 +26,7 @@ from pybernetes.controllers.node import eviction, ipam, lifecycle, podgc, ttl
 from pybernetes.controllers.quota import ResourceQuotas
 from pybernetes.controllers.replicaset import ReplicaSets, replication
 from pybernetes.controllers.statefulset import StatefulSets
-from pybernetes.controllers.volume import binder
+from pybernetes.controllers.volume import binder, ephemeral, protection
 
 CONTROLLERS: dict[str, Callable[[Context], Controller]] = {
     "serviceaccount-token-controller": serviceaccount_tokens.Tokens,
@@ -55,6 +55,10 @@ CONTROLLERS: dict[str, Callable[[Context], Controller]] = {
     "node-lifecycle-controller": lifecycle.NodeLifecycle,
     "taint-eviction-controller": eviction.TaintEviction,
     "persistentvolume-binder-controller": binder.Binder,
+    "persistentvolumeclaim-protection-controller": protection.ClaimProtection,
+    "persistentvolume-protection-controller": protection.VolumeProtection,
+    "volumeattributesclass-protection-controller": protection.AttributesProtection,
+    "ephemeral-volume-controller": ephemeral.EphemeralVolumes,
     "clusterrole-aggregation-controller": clusterrole_aggregation.ClusterRoleAggregation,
     "root-ca-certificate-publisher-controller": root_ca.RootCA,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from pybernetes.apiserver.admission import (
+    claim_resize,
     default_ingress_class,
     default_storage_class,
     default_toleration_seconds,
@@ -16,6 +17,7 @@ from pybernetes.apiserver.admission import (
     resource_quota,
     runtime_class,
     service_account,
+    storage_object_in_use,
     taint_nodes,
 )
 from pybernetes.apiserver.storage import collection as collections
@@ -30,6 +32,8 @@ NAMES = (
     priority.Priority.name,
     default_toleration_seconds.DefaultTolerationSeconds.name,
     default_storage_class.DefaultStorageClass.name,
+    storage_object_in_use.StorageObjectInUseProtection.name,
+    claim_resize.PersistentVolumeClaimResize.name,
     runtime_class.RuntimeClass.name,
     default_ingress_class.DefaultIngressClass.name,
     resource_quota.ResourceQuota.name,
@@ -59,6 +63,8 @@ def _plugins(
         priority.Priority(collection("scheduling.k8s.io", "priorityclasses")),
         default_toleration_seconds.DefaultTolerationSeconds(),
         default_storage_class.DefaultStorageClass(collection("storage.k8s.io", "storageclasses")),
+        storage_object_in_use.StorageObjectInUseProtection(),
+        claim_resize.PersistentVolumeClaimResize(collection("storage.k8s.io", "storageclasses")),
         runtime_class.RuntimeClass(collection("node.k8s.io", "runtimeclasses")),
         default_ingress_class.DefaultIngressClass(collection("networking.k8s.io", "ingressclasses")),
         resource_quota.ResourceQuota(collection("", "resourcequotas")),

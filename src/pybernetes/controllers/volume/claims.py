@@ -27,3 +27,8 @@ def names(pod: core_v1.Pod) -> Iterator[str]:
 def index(informer: Informer[core_v1.Pod]) -> None:
     """Declare INDEX; harmless where it is there already."""
     informer.add_index(INDEX, lambda pod: [f"{pod.metadata.namespace}/{name}" for name in names(pod)])
+
+
+def is_for(pod: core_v1.Pod, claim: core_v1.PersistentVolumeClaim) -> bool:
+    """Whether a claim of an ephemeral volume's name was made for that very pod."""
+    return any(one.controller and one.uid == pod.metadata.uid for one in claim.metadata.ownerReferences)

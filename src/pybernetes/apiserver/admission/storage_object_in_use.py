@@ -1,0 +1,28 @@
+"""StorageObjectInUseProtection: volumes, claims and volume attributes classes are born with their finalizers.
+
+Were they only added later, what is deleted in its first moments could go from under a pod.
+"""
+
+from __future__ import annotations
+
+from pybernetes.apiserver.admission import plugin
+
+_FINALIZERS = {
+    "persistentvolumes": "kubernetes.io/pv-protection",
+    "persistentvolumeclaims": "kubernetes.io/pvc-protection",
+    "volumeattributesclasses.storage.k8s.io": "kubernetes.io/vac-protection",
+}
+
+
+class StorageObjectInUseProtection:
+    name = "StorageObjectInUseProtection"
+
+    async def admit(self, attributes: plugin.Attributes) -> None:
+        if attributes.operation != plugin.CREATE or attributes.subresource:
+            return
+        finalizer = _FINALIZERS.get(attributes.kind.resource.group_resource)
+        if finalizer is not None and finalizer not in attributes.obj.metadata.finalizers:
+            attributes.obj.metadata.finalizers.append(finalizer)
+
+    async def validate(self, attributes: plugin.Attributes) -> None:
+        return
