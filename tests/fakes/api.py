@@ -230,6 +230,7 @@ class FakeApi:
         if subresource in ("status", "approval"):
             wanted, obj = obj, codecs.copy(current)
             obj.status, obj.metadata.annotations = wanted.status, wanted.metadata.annotations
+            obj.metadata.finalizers = wanted.metadata.finalizers
         elif subresource == "finalize":
             wanted, obj = obj, codecs.copy(current)
             obj.spec.finalizers = wanted.spec.finalizers

@@ -83,6 +83,8 @@ class Options:
     cluster_cidr: str = "10.244.0.0/16"
     pod_cidr: str = "10.244.0.0/24"
     legacy_tokens: bool = False
+    # Ranges of addresses separated by commas.
+    load_balancer_pool: str = ""
     token_auth_file: str = ""
     runtime_config: str = ""
     # URLs separated by commas, and files; for the store `etcd`.

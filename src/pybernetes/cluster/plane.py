@@ -39,6 +39,7 @@ class ControlPlane:
         ca_key: bytes = b"",
         cluster_cidr: str,
         legacy_tokens: bool = False,
+        load_balancer_pool: tuple[str, ...] = (),
         controllers: str = "*",
         scheduler: bool = True,
         around: Callable[[results.Handler], results.Handler] = lambda handler: handler,
@@ -48,6 +49,7 @@ class ControlPlane:
         self.api = apiservers.ApiServer(settings, store, clock=clock, chance=chance, around=around)
         self._ca, self._ca_key = ca, ca_key
         self._cluster_cidr, self._legacy_tokens = cluster_cidr, legacy_tokens
+        self._load_balancer_pool = load_balancer_pool
         self._controllers, self._scheduler = controllers, scheduler
         self._clock = clock
         self._chance = chance
@@ -102,6 +104,7 @@ class ControlPlane:
                     sign_token=lambda claims: self.api.signer.sign(dict(claims)),
                     legacy_tokens=self._legacy_tokens,
                     cluster_cidr=self._cluster_cidr,
+                    load_balancer_pool=self._load_balancer_pool,
                 ),
             )
             running = controllers.Controllers(context, only=self._controllers)

@@ -55,6 +55,7 @@ class Server:
             ca_key=authority.ca_key.read_bytes(),
             cluster_cidr=options.cluster_cidr,
             legacy_tokens=options.legacy_tokens,
+            load_balancer_pool=tuple(options.load_balancer_pool.split(",")) if options.load_balancer_pool else (),
             clock=self._clock,
             chance=self._chance,
         )

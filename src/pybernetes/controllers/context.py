@@ -28,6 +28,7 @@ class Settings:
     - `signing_certificate`, `signing_key`: what CertificateSigningRequests are signed with, in PEM; `signing_duration`
       is how long such certificates last at most. Without a key nothing is signed.
     - `cluster_cidr`: the pods' addresses; empty: nodes get no ranges from us.
+    - `load_balancer_pool`: what Services of type LoadBalancer get addresses from (see `loadbalancer.pool`).
     """
 
     ca: bytes = b""
@@ -38,6 +39,7 @@ class Settings:
     signing_key: bytes = b""
     signing_duration: float = 365 * 86400.0
     cluster_cidr: str = ""
+    load_balancer_pool: tuple[str, ...] = ()
     node_cidr_mask_size: int = 24
     node_monitor_grace_period: float = 50.0
     node_startup_grace_period: float = 60.0

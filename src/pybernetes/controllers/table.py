@@ -22,6 +22,7 @@ from pybernetes.controllers.disruption import Disruption
 from pybernetes.controllers.endpointslice import EndpointSlices, Mirroring
 from pybernetes.controllers.garbage import GarbageCollector
 from pybernetes.controllers.job import Jobs
+from pybernetes.controllers.loadbalancer import LoadBalancers
 from pybernetes.controllers.node import eviction, ipam, lifecycle, podgc, ttl
 from pybernetes.controllers.quota import ResourceQuotas
 from pybernetes.controllers.replicaset import ReplicaSets, replication
@@ -54,6 +55,7 @@ CONTROLLERS: dict[str, Callable[[Context], Controller]] = {
     "node-ipam-controller": ipam.NodeIPAM,
     "node-lifecycle-controller": lifecycle.NodeLifecycle,
     "taint-eviction-controller": eviction.TaintEviction,
+    "service-lb-controller": LoadBalancers,
     "persistentvolume-binder-controller": binder.Binder,
     "persistentvolumeclaim-protection-controller": protection.ClaimProtection,
     "persistentvolume-protection-controller": protection.VolumeProtection,

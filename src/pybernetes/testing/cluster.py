@@ -66,6 +66,7 @@ class Cluster:
       containers of which images do (see `runtime.simulated.scripts`).
     - `virtual`: time stands still but for `advance`. `seed`: chance repeats itself.
     - `controllers` is what `--controllers` takes; "" for none, as with `scheduler=False`.
+    - `load_balancer_pool`: ranges of addresses that Services of type LoadBalancer get theirs from.
     - `state`: begin with a snapshot's objects, at its time.
     """
 
@@ -81,11 +82,13 @@ class Cluster:
         seed: int | None = None,
         controllers: str = "*",
         scheduler: bool = True,
+        load_balancer_pool: Iterable[str] = (),
         state: snapshots.Snapshot | None = None,
     ) -> None:
         self._start_options: dict[str, Any] = {
             "nodes": nodes, "zones": tuple(zones), "capacity": capacity, "labels": labels, "images": images,
             "virtual": virtual, "seed": seed, "controllers": controllers, "scheduler": scheduler,
+            "load_balancer_pool": tuple(load_balancer_pool),
         }  # fmt: skip
         self._specs = list(
             fleet_nodes.specs(
@@ -105,6 +108,7 @@ class Cluster:
         self.faults = faults.Faults(clock=self.clock, chance=self.chance)
         self._store = memory.MemoryStore()
         self._controllers, self._scheduler = controllers, scheduler
+        self._load_balancer_pool = tuple(load_balancer_pool)
         self._plane: planes.ControlPlane | None = None
         self._tasks = tasks.Tasks()
         self._folder: tempfile.TemporaryDirectory[str] | None = None
@@ -123,6 +127,7 @@ class Cluster:
             cluster_cidr="10.128.0.0/9",
             controllers=self._controllers,
             scheduler=self._scheduler,
+            load_balancer_pool=self._load_balancer_pool,
             around=lambda handler: self.calls.around(self.faults.around(handler)),
             clock=self.clock,
             chance=self.chance,

@@ -73,6 +73,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="make a token Secret for every service account, as clusters did before 1.24",
     )
     parser.add_argument(
+        "--load-balancer-pool",
+        default="",
+        metavar="RANGES",
+        help="addresses for Services of type LoadBalancer: 10.0.0.0/28,10.0.0.1-10.0.0.9",
+    )
+    parser.add_argument(
         "--token-auth-file", default="", metavar="FILE", help="static bearer tokens: lines of token,user,uid,groups"
     )
     parser.add_argument(
@@ -153,6 +159,7 @@ def _options(arguments: argparse.Namespace) -> layout.Options:
         node_ip="127.0.0.1" if simulated else machine.address(),
         kubelet_port=arguments.kubelet_port,
         legacy_tokens=arguments.legacy_service_account_tokens,
+        load_balancer_pool=arguments.load_balancer_pool,
         token_auth_file=_absolute(arguments.token_auth_file),
         runtime_config=arguments.runtime_config,
         etcd_servers=arguments.etcd_servers,
@@ -186,6 +193,13 @@ def _problem(options: layout.Options) -> str:
             resources.kinds(resources.parse_runtime_config(options.runtime_config))
         except ValueError as error:
             return f"--runtime-config: {error}"
+    if options.load_balancer_pool:
+        from pybernetes.controllers.loadbalancer import pool
+
+        try:
+            pool.Pool(options.load_balancer_pool.split(","))
+        except ValueError as error:
+            return f"--load-balancer-pool: {error}"
     if options.runtime == "simulated":
         return _problem_of_simulation(options)
     if options.nodes != 1 or options.zones or options.node_labels or options.node_capacity or options.scripts:

@@ -40,6 +40,7 @@ def _make(given: Mapping[str, Any], clock: clocks.Clock) -> processes.Part:
             ca=_read(given, "root-ca-file"),
             sign_token=work.signer(_read(given, "service-account-private-key-file")),
             cluster_cidr=(given["cluster-cidr"] or "") if given["allocate-node-cidrs"] else "",
+            load_balancer_pool=work.pool(given["load-balancer-pool"] or ()),
             node_cidr_mask_size=given["node-cidr-mask-size"],
             node_monitor_grace_period=given["node-monitor-grace-period"],
             terminated_pod_threshold=given["terminated-pod-gc-threshold"],

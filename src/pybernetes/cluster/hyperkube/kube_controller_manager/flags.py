@@ -6,6 +6,7 @@ from pybernetes.cluster.hyperkube import connection, values
 from pybernetes.cluster.hyperkube.flags import Flag
 
 CONTROLLERS, NODES, TOKENS = "Controller flags", "Node flags", "Service account flags"
+SERVICES = "Service flags"
 
 TABLE = (
     Flag(
@@ -20,6 +21,13 @@ TABLE = (
     Flag("allocate-node-cidrs", values.BOOL, False, "Give each node such a range.", NODES),
     Flag("node-cidr-mask-size", values.INT, 24, "The mask of such a range.", NODES),
     Flag("node-monitor-grace-period", values.DURATION, 50.0, "How long a node may be silent before it is lost.", NODES),
+    Flag(
+        "load-balancer-pool",
+        values.STRINGS,
+        None,
+        "Addresses for Services of type LoadBalancer: 10.0.0.0/28, 10.0.0.1-10.0.0.9 or single ones.",
+        SERVICES,
+    ),
     Flag(
         "root-ca-file",
         values.STRING,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from cryptography.hazmat.primitives import serialization
@@ -12,6 +12,7 @@ from pybernetes import controllers
 from pybernetes.apiserver.authn import serviceaccounts
 from pybernetes.cluster import tools as toolboxes
 from pybernetes.cluster.hyperkube.kube_controller_manager import accounts
+from pybernetes.controllers.loadbalancer import pool as pools
 from pybernetes.kits import chance as chances
 from pybernetes.kits import clock as clocks
 
@@ -27,6 +28,13 @@ def signer(key: bytes) -> Callable[[Mapping[str, Any]], str] | None:
         private, issuers=(ISSUER,), audiences=(), clock=clocks.SystemClock(), chance=chances.Chance()
     )
     return lambda claims: made.sign(dict(claims))
+
+
+def pool(ranges: Iterable[str]) -> tuple[str, ...]:
+    """The ranges of addresses, looked at before anything starts. Raises ValueError."""
+    found = tuple(ranges)
+    pools.Pool(found)
+    return found
 
 
 async def run(
