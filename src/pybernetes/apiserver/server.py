@@ -16,7 +16,7 @@ from pybernetes.api.types import core_v1
 from pybernetes.apiserver import bootstrap, chain, health, loopback, metrics, registry, results, version
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver import settings as settings_
-from pybernetes.apiserver.admission import plugin
+from pybernetes.apiserver.admission import hosts, plugin
 from pybernetes.apiserver.admission import table as admission_table
 from pybernetes.apiserver.authn import authenticator, serviceaccounts
 from pybernetes.apiserver.authz import modes, rbac
@@ -208,9 +208,19 @@ class ApiServer:
     def _router(self, roles: rbac.Rbac) -> router.Router:
         collection = self.registry.collection
         settings = self.settings
+        host = hosts.Host(
+            registry=self.registry,
+            authorizer=self._authorizer,
+            clock=self._clock,
+            chance=self._chance,
+            configuration=settings.admission_configuration,
+        )
         admission = plugin.Admission(
             admission_table.plugins(
-                collection, self._chance, off=settings.admission_off, allow_privileged=settings.allow_privileged
+                host,
+                on=settings.admission_on,
+                off=settings.admission_off,
+                allow_privileged=settings.allow_privileged,
             )
         )
 

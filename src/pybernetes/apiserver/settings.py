@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver.authn import signing
@@ -19,7 +20,9 @@ class Settings:
 
     `event_ttl` and `compaction_interval` are in seconds, an interval of 0 is never; `node_ports` first and last port;
     `advertise` the address clients are told. `authorization` lists modes in their order (`authz/modes.py`),
-    `admission_off` names plugins that are not asked, `runtime_config` is what `resources/runtime_config.py` parses.
+    `admission_on` and `admission_off` name plugins to ask, and not to ask, other than by default; their configuration
+    is by their names, as `admission/configuration.py` reads it. `runtime_config` is what `resources/runtime_config.py`
+    parses.
     """
 
     service_account_key: signing.PrivateKey
@@ -32,7 +35,9 @@ class Settings:
     tokens: dict[str, requests.User] = field(default_factory=dict)
     anonymous: bool = True
     authorization: tuple[str, ...] = ("Node", "RBAC")
+    admission_on: frozenset[str] = frozenset()
     admission_off: frozenset[str] = frozenset()
+    admission_configuration: Mapping[str, Any] = field(default_factory=dict)
     allow_privileged: bool = True
     runtime_config: Mapping[str, bool] = field(default_factory=dict)
     kubelet_tls: ssl.SSLContext | None = None

@@ -7,7 +7,9 @@ import pytest
 from pybernetes.api import errors
 from pybernetes.api.types import apps_v1, authorization_v1, batch_v1, core_v1, meta_v1
 from pybernetes.apiserver import request as requests
+from pybernetes.apiserver.admission import hosts
 from pybernetes.apiserver.admission import table as admission_table
+from pybernetes.apiserver.authz import authorizer
 from pybernetes.kits.chance import Chance
 from tests.fakes import apiserver as fakes
 
@@ -68,8 +70,17 @@ class TestAdmission:
 
     async def test_names_are_those_of_the_plugins(self) -> None:
         async with fakes.FakeServer() as server:
-            plugins = admission_table.plugins(server.api.registry.collection, Chance(1))
-            assert tuple(plugin.name for plugin in plugins) == admission_table.NAMES
+            host = hosts.Host(
+                registry=server.api.registry,
+                authorizer=authorizer.Superusers(),
+                clock=server.clock,
+                chance=Chance(1),
+            )
+            every = admission_table.plugins(host, on=admission_table.NAMES)
+            assert [one.name for one in every] == [name for name, make in admission_table.TABLE if make is not None]
+            usual = {one.name for one in admission_table.plugins(host)}
+            assert "ResourceQuota" in usual
+            assert not usual & admission_table.DEFAULT_OFF
 
     async def test_privileged_containers(self) -> None:
         meta = meta_v1.ObjectMeta(name="p", namespace="default")

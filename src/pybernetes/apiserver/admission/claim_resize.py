@@ -10,20 +10,16 @@ from pybernetes.apiserver.storage import collection as collections
 _CLASS = "volume.beta.kubernetes.io/storage-class"
 
 
-class PersistentVolumeClaimResize:
+class PersistentVolumeClaimResize(plugin.Plugin):
     name = "PersistentVolumeClaimResize"
+    operations = (plugin.UPDATE,)
+    resources = ("persistentvolumeclaims",)
 
     def __init__(self, classes: collections.Collection) -> None:
         self._classes = classes
 
-    async def admit(self, attributes: plugin.Attributes) -> None:
-        return
-
     async def validate(self, attributes: plugin.Attributes) -> None:
-        resource = attributes.kind.resource
-        if resource.group_resource != "persistentvolumeclaims" or attributes.subresource:
-            return
-        if attributes.operation != plugin.UPDATE or not _grows(attributes.obj, attributes.old):
+        if not _grows(attributes.obj, attributes.old):
             return
         if attributes.old.status.phase != "Bound":
             raise _refused(attributes, "Only bound persistent volume claims can be expanded")

@@ -12,22 +12,18 @@ from pybernetes.apiserver.storage import selection
 _OLD_ANNOTATION = "kubernetes.io/ingress.class"
 
 
-class DefaultIngressClass:
+class DefaultIngressClass(plugin.Plugin):
     name = "DefaultIngressClass"
+    operations = (plugin.CREATE,)
+    resources = ("ingresses.networking.k8s.io", "ingresses.extensions")
 
     def __init__(self, classes: collections.Collection) -> None:
         self._classes = classes
 
     async def admit(self, attributes: plugin.Attributes) -> None:
-        resource = attributes.kind.resource
-        if resource.kind != "Ingress" or attributes.subresource or attributes.operation != plugin.CREATE:
-            return
         ingress: networking_v1.Ingress = attributes.obj
         if ingress.spec.ingressClassName is None and _OLD_ANNOTATION not in ingress.metadata.annotations:
             ingress.spec.ingressClassName = self._default()
-
-    async def validate(self, attributes: plugin.Attributes) -> None:
-        """It only adds."""
 
     def _default(self) -> str | None:
         """The newest of the default classes."""

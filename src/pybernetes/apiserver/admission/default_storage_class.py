@@ -12,24 +12,18 @@ from pybernetes.apiserver.storage import selection
 _OLD_ANNOTATION = "volume.beta.kubernetes.io/storage-class"
 
 
-class DefaultStorageClass:
+class DefaultStorageClass(plugin.Plugin):
     name = "DefaultStorageClass"
+    operations = (plugin.CREATE,)
+    resources = ("persistentvolumeclaims",)
 
     def __init__(self, classes: collections.Collection) -> None:
         self._classes = classes
 
     async def admit(self, attributes: plugin.Attributes) -> None:
-        resource = attributes.kind.resource
-        if resource.group_resource != "persistentvolumeclaims" or attributes.subresource:
-            return
-        if attributes.operation != plugin.CREATE:
-            return
         claim: core_v1.PersistentVolumeClaim = attributes.obj
         if claim.spec.storageClassName is None and _OLD_ANNOTATION not in claim.metadata.annotations:
             claim.spec.storageClassName = self._default()
-
-    async def validate(self, attributes: plugin.Attributes) -> None:
-        """It only adds."""
 
     def _default(self) -> str | None:
         """The newest of the default classes."""

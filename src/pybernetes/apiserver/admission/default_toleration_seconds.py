@@ -9,14 +9,12 @@ SECONDS = 300
 TAINTS = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 
 
-class DefaultTolerationSeconds:
+class DefaultTolerationSeconds(plugin.Plugin):
     name = "DefaultTolerationSeconds"
+    operations = (plugin.CREATE, plugin.UPDATE)
+    resources = ("pods",)
 
     async def admit(self, attributes: plugin.Attributes) -> None:
-        if attributes.kind.resource.group_resource != "pods" or attributes.subresource:
-            return
-        if attributes.operation == plugin.DELETE:
-            return
         pod: core_v1.Pod = attributes.obj
         for taint in TAINTS:
             if not any(
@@ -26,6 +24,3 @@ class DefaultTolerationSeconds:
                 pod.spec.tolerations.append(
                     core_v1.Toleration(key=taint, operator="Exists", effect="NoExecute", tolerationSeconds=SECONDS)
                 )
-
-    async def validate(self, attributes: plugin.Attributes) -> None:
-        """It only adds."""

@@ -16,8 +16,10 @@ _POD_LEVEL = ("cpu", "memory")
 Amounts = Mapping[str, quantity.Quantity]
 
 
-class LimitRanger:
+class LimitRanger(plugin.Plugin):
     name = "LimitRanger"
+    operations = (plugin.CREATE, plugin.UPDATE)
+    resources = ("pods", "pods/resize", "persistentvolumeclaims")
 
     def __init__(self, limit_ranges: collections.Collection) -> None:
         self._limit_ranges = limit_ranges
@@ -45,14 +47,11 @@ class LimitRanger:
 
 
 def _concerns(attributes: plugin.Attributes) -> bool:
-    resource = attributes.kind.resource
-    if resource.group or attributes.operation == plugin.DELETE:
-        return False
     if attributes.old is not None and attributes.old.metadata.deletionTimestamp is not None:
         return False
-    if resource.name == "pods":
+    if attributes.kind.resource.name == "pods":
         return attributes.subresource == ("" if attributes.operation == plugin.CREATE else "resize")
-    return resource.name == "persistentvolumeclaims" and not attributes.subresource
+    return True
 
 
 def default(pod: core_v1.Pod, limits: Iterable[core_v1.LimitRangeItem]) -> None:

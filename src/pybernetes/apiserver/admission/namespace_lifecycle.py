@@ -10,8 +10,9 @@ from pybernetes.apiserver.storage import collection as collections
 IMMORTAL = ("default", "kube-system", "kube-public")
 
 
-class NamespaceLifecycle:
+class NamespaceLifecycle(plugin.Plugin):
     name = "NamespaceLifecycle"
+    operations = (plugin.CREATE, plugin.UPDATE, plugin.DELETE)
 
     def __init__(self, namespaces: collections.Collection) -> None:
         self._namespaces = namespaces
@@ -44,6 +45,3 @@ class NamespaceLifecycle:
                 )
             )
             raise refused
-
-    async def validate(self, attributes: plugin.Attributes) -> None:
-        """Everything is decided in `admit`, before other plugins look things up in the namespace."""

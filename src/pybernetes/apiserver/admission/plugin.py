@@ -1,9 +1,12 @@
-"""The seam of admission: a plugin may change what is written (`admit`) and refuse it (`validate`)."""
+"""The seam of admission: a plugin may change what is written (`admit`) and refuse it (`validate`).
+
+Plugins say what concerns them, so that for each kind of request there is a short list of those to ask, made once.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -13,10 +16,18 @@ from pybernetes.apiserver.resources import kind as kinds
 CREATE = "CREATE"
 UPDATE = "UPDATE"
 DELETE = "DELETE"
+CONNECT = "CONNECT"
+
+Tree = dict[str, Any]
 
 
 class Attributes(msgspec.Struct, kw_only=True):
-    """What is about to happen. `obj` is ours to change in `admit`, None for deletions; `old` is shared, read-only."""
+    """What is about to happen. `old` is shared, read-only; `obj` is None for deletions, in `admit` ours to change or
+    to replace by another of its type; of a CONNECT it is the options, as a tree.
+
+    `options` makes the tree of the write's options (CreateOptions, ...). `warnings` and `annotations` are the
+    request's: what the client is told, and what is noted for the audit.
+    """
 
     operation: str
     kind: kinds.Kind[Any]
@@ -27,16 +38,58 @@ class Attributes(msgspec.Struct, kw_only=True):
     obj: Any = None
     old: Any = None
     dry_run: bool = False
+    options: Callable[[], Tree | None] = lambda: None
+    warnings: list[str] = []
+    annotations: dict[str, str] = {}
+    # A plugin that changed something asks that earlier ones look again; it happens once, and they see that it does.
+    again: bool = False
+    is_again: bool = False
+    # What plugins remember from the first round, by their names.
+    notes: dict[str, Any] = {}
+
+    @property
+    def resource(self) -> str:
+        """`pods`, `deployments.apps`, `pods/binding`."""
+        whole = self.kind.resource.group_resource
+        return f"{whole}/{self.subresource}" if self.subresource else whole
+
+    @property
+    def own_namespace(self) -> str:
+        """A namespace counts as being in itself."""
+        if self.kind.resource.group_resource == "namespaces":
+            return self.name
+        return self.namespace
+
+    @property
+    def declared(self) -> tuple[str, str]:
+        """apiVersion and kind of what is written, which for a subresource is not the resource's."""
+        shown = self.obj if self.obj is not None else self.old
+        if isinstance(shown, dict):
+            return shown["apiVersion"], shown["kind"]
+        return shown.apiVersion, shown.kind
 
 
-class Plugin(Protocol):
-    """One admission plugin; it raises StatusError to refuse."""
+class Plugin:
+    """One admission plugin; it raises StatusError to refuse. Of its two methods those are asked that it defines.
 
-    name: str
+    `operations` and `resources` are what it is about; no resources are all of them.
+    """
 
-    async def admit(self, attributes: Attributes) -> None: ...
+    name: ClassVar[str] = ""
+    operations: ClassVar[Collection[str]] = (CREATE, UPDATE, DELETE, CONNECT)
+    resources: ClassVar[Collection[str]] = ()
 
-    async def validate(self, attributes: Attributes) -> None: ...
+    def handles(self, operation: str, resource: str) -> bool:
+        return operation in self.operations and (not self.resources or resource in self.resources)
+
+    async def admit(self, attributes: Attributes) -> None:
+        """Change what is written, or refuse it."""
+
+    async def validate(self, attributes: Attributes) -> None:
+        """Refuse what is written, or let it pass."""
+
+
+Step = Callable[[Attributes], Awaitable[None]]
 
 
 class Admission:
@@ -44,11 +97,33 @@ class Admission:
 
     def __init__(self, plugins: Sequence[Plugin]) -> None:
         self._plugins = plugins
+        self._steps: dict[tuple[str, str, str, str], tuple[list[Step], list[Step]]] = {}
 
     async def admit(self, attributes: Attributes) -> None:
-        for plugin in self._plugins:
-            await plugin.admit(attributes)
+        for step in self._of(attributes)[0]:
+            await step(attributes)
+        if attributes.again:
+            attributes.is_again = True
+            for step in self._of(attributes)[0]:
+                await step(attributes)
 
     async def validate(self, attributes: Attributes) -> None:
-        for plugin in self._plugins:
-            await plugin.validate(attributes)
+        for step in self._of(attributes)[1]:
+            await step(attributes)
+
+    async def connect(self, attributes: Attributes) -> None:
+        """All there is to ask where nothing is written."""
+        await self.admit(attributes)
+        await self.validate(attributes)
+
+    def _of(self, attributes: Attributes) -> tuple[list[Step], list[Step]]:
+        resource = attributes.kind.resource
+        at = (attributes.operation, resource.group, resource.name, attributes.subresource)
+        found = self._steps.get(at)
+        if found is None:
+            asked = [one for one in self._plugins if one.handles(attributes.operation, attributes.resource)]
+            found = self._steps[at] = (
+                [one.admit for one in asked if type(one).admit is not Plugin.admit],
+                [one.validate for one in asked if type(one).validate is not Plugin.validate],
+            )
+        return found

@@ -9,16 +9,16 @@ from pybernetes.apiserver.storage import collection as collections
 from pybernetes.apiserver.storage import selection
 
 
-class Priority:
+class Priority(plugin.Plugin):
     name = "Priority"
+    operations = (plugin.CREATE, plugin.UPDATE)
+    resources = ("pods", "priorityclasses.scheduling.k8s.io")
 
     def __init__(self, classes: collections.Collection) -> None:
         self._classes = classes
 
     async def admit(self, attributes: plugin.Attributes) -> None:
-        if attributes.kind.resource.group_resource != "pods" or attributes.subresource:
-            return
-        if attributes.operation != plugin.CREATE:
+        if attributes.resource != "pods" or attributes.operation != plugin.CREATE:
             return
         pod: core_v1.Pod = attributes.obj
         value, policy = 0, "PreemptLowerPriority"
@@ -55,11 +55,9 @@ class Priority:
         pod.spec.preemptionPolicy = policy
 
     async def validate(self, attributes: plugin.Attributes) -> None:
-        if attributes.kind.resource.group_resource != "priorityclasses.scheduling.k8s.io":
+        if attributes.resource == "pods" or not attributes.obj.globalDefault:
             return
-        obj: scheduling_v1.PriorityClass | None = attributes.obj
-        if obj is None or not obj.globalDefault:
-            return
+        obj: scheduling_v1.PriorityClass = attributes.obj
         default = self._default()
         if default is not None and default.metadata.name != obj.metadata.name:
             raise errors.forbidden(

@@ -28,17 +28,13 @@ _SPECS: dict[str, tuple[str, ...]] = {
 _LISTS = ("containers", "initContainers", "ephemeralContainers")
 
 
-class PrivilegedContainers:
+class PrivilegedContainers(plugin.Plugin):
     name = "PrivilegedContainers"
-
-    async def admit(self, attributes: plugin.Attributes) -> None:
-        """It changes nothing."""
+    operations = (plugin.CREATE, plugin.UPDATE)
+    resources = (*_SPECS, "pods/ephemeralcontainers")
 
     async def validate(self, attributes: plugin.Attributes) -> None:
-        steps = _SPECS.get(attributes.kind.resource.group_resource)
-        if steps is None or attributes.obj is None or attributes.subresource not in ("", "ephemeralcontainers"):
-            return
-        problems = list(_problems(attributes.obj, steps))
+        problems = list(_problems(attributes.obj, _SPECS[attributes.kind.resource.group_resource]))
         if problems:
             resource = attributes.kind.resource
             raise errors.invalid(resource.group, resource.kind, attributes.name, problems)

@@ -14,19 +14,23 @@ from pybernetes.apiserver.storage import item as items
 from pybernetes.apiserver.storage import selection
 
 ATTEMPTS = 20
+# What can come to count for more than it did.
+_UPDATED = ("pods/resize", "services", "persistentvolumeclaims")
 
 
-class ResourceQuota:
+class ResourceQuota(plugin.Plugin):
     name = "ResourceQuota"
 
     def __init__(self, stored: collections.Collection) -> None:
         self._stored = stored
 
-    async def admit(self, attributes: plugin.Attributes) -> None:
-        return
+    def handles(self, operation: str, resource: str) -> bool:
+        if operation == plugin.CREATE:
+            return "/" not in resource
+        return operation == plugin.UPDATE and resource in _UPDATED
 
     async def validate(self, attributes: plugin.Attributes) -> None:
-        if not attributes.namespace or not len(self._stored) or not _concerns(attributes):
+        if not attributes.namespace or not len(self._stored):
             return
         for _attempt in range(ATTEMPTS):
             charges = [
@@ -117,17 +121,6 @@ class ResourceQuota:
                 except collections.Modified:
                     continue
                 break
-
-
-def _concerns(attributes: plugin.Attributes) -> bool:
-    resource = attributes.kind.resource
-    if attributes.operation == plugin.CREATE:
-        return not attributes.subresource
-    if attributes.operation != plugin.UPDATE or attributes.old is None:
-        return False
-    if resource.group_resource == "pods":
-        return attributes.subresource == "resize"
-    return resource.group_resource in ("services", "persistentvolumeclaims") and not attributes.subresource
 
 
 def _refused(attributes: plugin.Attributes, why: str) -> errors.StatusError:

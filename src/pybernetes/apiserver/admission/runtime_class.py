@@ -8,15 +8,15 @@ from pybernetes.apiserver.admission import plugin
 from pybernetes.apiserver.storage import collection as collections
 
 
-class RuntimeClass:
+class RuntimeClass(plugin.Plugin):
     name = "RuntimeClass"
+    operations = (plugin.CREATE,)
+    resources = ("pods",)
 
     def __init__(self, classes: collections.Collection) -> None:
         self._classes = classes
 
     async def admit(self, attributes: plugin.Attributes) -> None:
-        if not _concerns(attributes):
-            return
         pod: core_v1.Pod = attributes.obj
         found = self._class_of(attributes, pod)
         if found is None:
@@ -29,8 +29,6 @@ class RuntimeClass:
             _schedule(attributes, pod, codecs.copy(found.scheduling))
 
     async def validate(self, attributes: plugin.Attributes) -> None:
-        if not _concerns(attributes):
-            return
         pod: core_v1.Pod = attributes.obj
         found = self._class_of(attributes, pod)
         if found is not None and found.overhead is not None:
@@ -49,14 +47,6 @@ class RuntimeClass:
             raise _refused(attributes, f'pod rejected: RuntimeClass "{name}" not found')
         found: node_v1.RuntimeClass = item.decoded(node_v1.RuntimeClass)
         return found
-
-
-def _concerns(attributes: plugin.Attributes) -> bool:
-    return (
-        attributes.operation == plugin.CREATE
-        and not attributes.subresource
-        and attributes.kind.resource.group_resource == "pods"
-    )
 
 
 def _schedule(attributes: plugin.Attributes, pod: core_v1.Pod, scheduling: node_v1.Scheduling) -> None:

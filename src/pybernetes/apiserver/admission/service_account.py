@@ -16,8 +16,10 @@ MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
 ENFORCE_ANNOTATION = "kubernetes.io/enforce-mountable-secrets"
 
 
-class ServiceAccount:
+class ServiceAccount(plugin.Plugin):
     name = "ServiceAccount"
+    operations = (plugin.CREATE,)
+    resources = ("pods",)
 
     def __init__(self, accounts: collections.Collection, chance: chances.Chance) -> None:
         self._accounts = accounts
@@ -25,8 +27,6 @@ class ServiceAccount:
         self._volume = VOLUME_PREFIX + chance.suffix(5)
 
     async def admit(self, attributes: plugin.Attributes) -> None:
-        if not _concerns(attributes):
-            return
         pod: core_v1.Pod = attributes.obj
         if MIRROR_ANNOTATION in pod.metadata.annotations:
             return
@@ -42,8 +42,6 @@ class ServiceAccount:
             ]
 
     async def validate(self, attributes: plugin.Attributes) -> None:
-        if not _concerns(attributes):
-            return
         pod: core_v1.Pod = attributes.obj
         if MIRROR_ANNOTATION in pod.metadata.annotations:
             if pod.spec.serviceAccountName:
@@ -108,14 +106,6 @@ def _projection() -> core_v1.ProjectedVolumeSource:
                 )
             ),
         ],
-    )
-
-
-def _concerns(attributes: plugin.Attributes) -> bool:
-    return (
-        attributes.operation == plugin.CREATE
-        and not attributes.subresource
-        and attributes.kind.resource.group_resource == "pods"
     )
 
 

@@ -14,15 +14,12 @@ _FINALIZERS = {
 }
 
 
-class StorageObjectInUseProtection:
+class StorageObjectInUseProtection(plugin.Plugin):
     name = "StorageObjectInUseProtection"
+    operations = (plugin.CREATE,)
+    resources = tuple(_FINALIZERS)
 
     async def admit(self, attributes: plugin.Attributes) -> None:
-        if attributes.operation != plugin.CREATE or attributes.subresource:
-            return
-        finalizer = _FINALIZERS.get(attributes.kind.resource.group_resource)
-        if finalizer is not None and finalizer not in attributes.obj.metadata.finalizers:
+        finalizer = _FINALIZERS[attributes.resource]
+        if finalizer not in attributes.obj.metadata.finalizers:
             attributes.obj.metadata.finalizers.append(finalizer)
-
-    async def validate(self, attributes: plugin.Attributes) -> None:
-        return

@@ -1,14 +1,15 @@
-"""The admission plugins there are, in upstream's order; all are on unless they are switched off."""
+"""The admission plugins there are, in upstream's order, and which of them are on unless that is said otherwise."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 
 from pybernetes.apiserver.admission import (
     claim_resize,
     default_ingress_class,
     default_storage_class,
     default_toleration_seconds,
+    hosts,
     limit_ranger,
     namespace_lifecycle,
     plugin,
@@ -20,52 +21,83 @@ from pybernetes.apiserver.admission import (
     storage_object_in_use,
     taint_nodes,
 )
-from pybernetes.apiserver.storage import collection as collections
-from pybernetes.kits import chance as chances
 
+# None: a name of upstream's behind which there is nothing here, or nothing while the features it is for are off.
+TABLE: tuple[tuple[str, Callable[[hosts.Host], plugin.Plugin] | None], ...] = (
+    ("AlwaysAdmit", None),
+    ("NamespaceAutoProvision", None),
+    ("NamespaceLifecycle", lambda host: namespace_lifecycle.NamespaceLifecycle(host.collection("", "namespaces"))),
+    ("NamespaceExists", None),
+    ("LimitPodHardAntiAffinityTopology", None),
+    ("LimitRanger", lambda host: limit_ranger.LimitRanger(host.collection("", "limitranges"))),
+    (
+        "ServiceAccount",
+        lambda host: service_account.ServiceAccount(host.collection("", "serviceaccounts"), host.chance),
+    ),
+    ("NodeRestriction", None),
+    ("TaintNodesByCondition", lambda _: taint_nodes.TaintNodesByCondition()),
+    ("AlwaysPullImages", None),
+    ("ImagePolicyWebhook", None),
+    ("PodSecurity", None),
+    ("PodNodeSelector", None),
+    ("Priority", lambda host: priority.Priority(host.collection("scheduling.k8s.io", "priorityclasses"))),
+    ("DefaultTolerationSeconds", lambda _: default_toleration_seconds.DefaultTolerationSeconds()),
+    ("PodTolerationRestriction", None),
+    ("EventRateLimit", None),
+    ("ExtendedResourceToleration", None),
+    (
+        "DefaultStorageClass",
+        lambda host: default_storage_class.DefaultStorageClass(host.collection("storage.k8s.io", "storageclasses")),
+    ),
+    ("StorageObjectInUseProtection", lambda _: storage_object_in_use.StorageObjectInUseProtection()),
+    ("PodGroupProtection", None),
+    ("OwnerReferencesPermissionEnforcement", None),
+    (
+        "PersistentVolumeClaimResize",
+        lambda host: claim_resize.PersistentVolumeClaimResize(host.collection("storage.k8s.io", "storageclasses")),
+    ),
+    ("RuntimeClass", lambda host: runtime_class.RuntimeClass(host.collection("node.k8s.io", "runtimeclasses"))),
+    ("CertificateApproval", None),
+    ("CertificateSigning", None),
+    ("ClusterTrustBundleAttest", None),
+    ("CertificateSubjectRestriction", None),
+    (
+        "DefaultIngressClass",
+        lambda host: default_ingress_class.DefaultIngressClass(host.collection("networking.k8s.io", "ingressclasses")),
+    ),
+    ("DenyServiceExternalIPs", None),
+    ("PodTopologyLabels", None),
+    ("PodGroupWorkloadExists", None),
+    ("NodeDeclaredFeatureValidator", None),
+    ("JobValidation", None),
+    ("PodResizeValidator", None),
+    ("MutatingAdmissionPolicy", None),
+    ("MutatingAdmissionWebhook", None),
+    ("ValidatingAdmissionPolicy", None),
+    ("ValidatingAdmissionWebhook", None),
+    ("ResourceQuota", lambda host: resource_quota.ResourceQuota(host.collection("", "resourcequotas"))),
+    ("AlwaysDeny", None),
+)
 # What `--enable-admission-plugins` and `--disable-admission-plugins` may name.
-NAMES = (
-    namespace_lifecycle.NamespaceLifecycle.name,
-    limit_ranger.LimitRanger.name,
-    service_account.ServiceAccount.name,
-    taint_nodes.TaintNodesByCondition.name,
-    priority.Priority.name,
-    default_toleration_seconds.DefaultTolerationSeconds.name,
-    default_storage_class.DefaultStorageClass.name,
-    storage_object_in_use.StorageObjectInUseProtection.name,
-    claim_resize.PersistentVolumeClaimResize.name,
-    runtime_class.RuntimeClass.name,
-    default_ingress_class.DefaultIngressClass.name,
-    resource_quota.ResourceQuota.name,
+NAMES = tuple(name for name, _ in TABLE)
+DEFAULT_OFF = frozenset(
+    (
+        *("AlwaysAdmit", "NamespaceAutoProvision", "NamespaceExists", "LimitPodHardAntiAffinityTopology"),
+        *("NodeRestriction", "AlwaysPullImages", "ImagePolicyWebhook", "PodNodeSelector", "PodTolerationRestriction"),
+        *("EventRateLimit", "ExtendedResourceToleration", "OwnerReferencesPermissionEnforcement"),
+        *("DenyServiceExternalIPs", "AlwaysDeny"),
+    )
 )
 
 
 def plugins(
-    collection: Callable[[str, str], collections.Collection],
-    chance: chances.Chance,
+    host: hosts.Host,
     *,
+    on: Collection[str] = (),
     off: Collection[str] = (),
     allow_privileged: bool = True,
 ) -> tuple[plugin.Plugin, ...]:
-    """`collection(group, resource)` finds where a resource is stored; `off` names plugins that are not asked."""
-    policy = () if allow_privileged else (privileged_containers.PrivilegedContainers(),)
-    return (*policy, *(one for one in _plugins(collection, chance) if one.name not in off))
-
-
-def _plugins(
-    collection: Callable[[str, str], collections.Collection], chance: chances.Chance
-) -> tuple[plugin.Plugin, ...]:
-    return (
-        namespace_lifecycle.NamespaceLifecycle(collection("", "namespaces")),
-        limit_ranger.LimitRanger(collection("", "limitranges")),
-        service_account.ServiceAccount(collection("", "serviceaccounts"), chance),
-        taint_nodes.TaintNodesByCondition(),
-        priority.Priority(collection("scheduling.k8s.io", "priorityclasses")),
-        default_toleration_seconds.DefaultTolerationSeconds(),
-        default_storage_class.DefaultStorageClass(collection("storage.k8s.io", "storageclasses")),
-        storage_object_in_use.StorageObjectInUseProtection(),
-        claim_resize.PersistentVolumeClaimResize(collection("storage.k8s.io", "storageclasses")),
-        runtime_class.RuntimeClass(collection("node.k8s.io", "runtimeclasses")),
-        default_ingress_class.DefaultIngressClass(collection("networking.k8s.io", "ingressclasses")),
-        resource_quota.ResourceQuota(collection("", "resourcequotas")),
-    )
+    """`on` names plugins to ask beside those that are asked anyway, `off` those not to ask."""
+    policy: Iterable[plugin.Plugin] = () if allow_privileged else (privileged_containers.PrivilegedContainers(),)
+    wanted = [make for name, make in TABLE if name not in off and (name in on or name not in DEFAULT_OFF)]
+    return (*policy, *(make(host) for make in wanted if make is not None))

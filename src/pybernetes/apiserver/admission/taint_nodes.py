@@ -8,17 +8,12 @@ from pybernetes.apiserver.admission import plugin
 NOT_READY = "node.kubernetes.io/not-ready"
 
 
-class TaintNodesByCondition:
+class TaintNodesByCondition(plugin.Plugin):
     name = "TaintNodesByCondition"
+    operations = (plugin.CREATE,)
+    resources = ("nodes",)
 
     async def admit(self, attributes: plugin.Attributes) -> None:
-        if attributes.kind.resource.group_resource != "nodes" or attributes.subresource:
-            return
-        if attributes.operation != plugin.CREATE:
-            return
         node: core_v1.Node = attributes.obj
         if not any(taint.key == NOT_READY and taint.effect == "NoSchedule" for taint in node.spec.taints):
             node.spec.taints.append(core_v1.Taint(key=NOT_READY, effect="NoSchedule"))
-
-    async def validate(self, attributes: plugin.Attributes) -> None:
-        """It only adds."""

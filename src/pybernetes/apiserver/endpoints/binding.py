@@ -8,7 +8,7 @@ from pybernetes.api import errors, fields, times
 from pybernetes.api.types import core_v1, meta_v1
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver import results
-from pybernetes.apiserver.endpoints import bodies, update
+from pybernetes.apiserver.endpoints import bodies, parts, update
 from pybernetes.apiserver.endpoints import scope as scopes
 from pybernetes.apiserver.storage import item as items
 
@@ -19,6 +19,7 @@ async def bind(scope: scopes.Scope, request: requests.Request) -> results.Result
     name = request.attributes.name or binding.metadata.name
     _check(binding, name)
     request.attributes = request.attributes._replace(name=name)
+    binding = await parts.admitted(scope, request, binding)
 
     def assign(item: items.Item) -> Any:
         pod: core_v1.Pod = item.fresh(core_v1.Pod)
@@ -29,7 +30,7 @@ async def bind(scope: scopes.Scope, request: requests.Request) -> results.Result
         _set_scheduled(pod, times.to_time(scope.clock.time()))
         return pod
 
-    await update.write(scope, request, assign, "binding")
+    await update.write(scope, request, assign, "binding", admitted=True)
     return results.Made(meta_v1.Status(status="Success", code=201), 201)
 
 

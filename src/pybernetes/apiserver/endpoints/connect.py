@@ -13,7 +13,7 @@ from pybernetes.api.types import core_v1, meta_v1
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver import results
 from pybernetes.apiserver.authz import authorizer as authorizers
-from pybernetes.apiserver.endpoints import kubelets
+from pybernetes.apiserver.endpoints import kubelets, parts
 from pybernetes.apiserver.endpoints import scope as scopes
 
 LOG_PARAMETERS = (
@@ -66,23 +66,26 @@ class Connect:
         pairs = parse_qsl(request.raw_query, keep_blank_values=True)
         if not any(name == "command" and value for name, value in pairs):
             raise errors.bad_request("you must specify at least 1 command for the container")
-        return self._into_container(scope, request, "exec", pairs)
+        return await self._into_container(scope, request, "exec", pairs)
 
     async def attach(self, scope: scopes.Scope, request: requests.Request) -> results.Result:
         pairs = parse_qsl(request.raw_query, keep_blank_values=True)
-        return self._into_container(scope, request, "attach", pairs)
+        return await self._into_container(scope, request, "attach", pairs)
 
     async def portforward(self, scope: scopes.Scope, request: requests.Request) -> results.Result:
         _may_create(scope, request)
+        pairs = parse_qsl(request.raw_query, keep_blank_values=True)
+        await parts.connected(scope, request, pairs)
         pod = _pod(scope, request)
         if not pod.spec.nodeName:
             raise errors.bad_request(f"pod {pod.metadata.name} does not have a host assigned")
         return self._tunnel(pod, _target("portForward", pod, "", request.raw_query), request)
 
-    def _into_container(
+    async def _into_container(
         self, scope: scopes.Scope, request: requests.Request, verb: str, pairs: list[tuple[str, str]]
     ) -> results.Result:
         _may_create(scope, request)
+        await parts.connected(scope, request, pairs)
         pod = _pod(scope, request)
         container = _container(pod, dict(reversed(pairs)).get("container", ""))
         if not pod.spec.nodeName:

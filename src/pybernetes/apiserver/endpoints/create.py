@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from pybernetes.api import errors, times
@@ -43,6 +44,9 @@ async def create_object(
         user=request.user,
         obj=obj,
         dry_run=dry_run,
+        options=functools.partial(options.tree, request, "PatchOptions" if applied else "CreateOptions"),
+        warnings=request.warnings,
+        annotations=request.annotations,
     )
     if scope.kind.has_status and not scope.kind.takes_status:
         obj.status = type(obj)().status
@@ -54,6 +58,7 @@ async def create_object(
     if scope.kind.stamp is not None:
         scope.kind.stamp(obj, None, "", kinds.Writing(request.user, times.to_time(scope.clock.time())))
     await scope.admission.admit(attributes)
+    obj = attributes.obj
     scope.kind.default(obj)
     reservation = await scope.reserve(obj, None, dry_run) if scope.reserve is not None else None
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from pybernetes.api import codecs, errors, fields, times
@@ -128,13 +129,19 @@ def _whole(option: str, text: str) -> int:
 
 
 async def delete_item(
-    scope: scopes.Scope, request: requests.Request, namespace: str, name: str, options: meta_v1.DeleteOptions
+    scope: scopes.Scope,
+    request: requests.Request,
+    namespace: str,
+    name: str,
+    options: meta_v1.DeleteOptions,
+    *,
+    admitted: bool = False,
 ) -> tuple[items.Item, bool]:
-    """The item as the deletion left it, and whether it is gone."""
+    """The item as the deletion left it, and whether it is gone. Not all deletions are told to admission as such."""
     for _ in range(update.ATTEMPTS):
         item = scope.find(namespace, name)
         try:
-            return await _delete_once(scope, request, item, namespace, name, options)
+            return await _delete_once(scope, request, item, namespace, name, options, admitted=admitted)
         except collections.Modified:
             continue
     raise scope.modified(name)
@@ -147,6 +154,8 @@ async def _delete_once(
     namespace: str,
     name: str,
     options: meta_v1.DeleteOptions,
+    *,
+    admitted: bool,
 ) -> tuple[items.Item, bool]:
     kind = scope.kind
     dry_run = choices.is_dry_run(request)
@@ -155,17 +164,21 @@ async def _delete_once(
     silent = options.propagationPolicy is None and options.orphanDependents is None
     if silent and kind.resource.group_resource == "jobs.batch":
         request.warnings.append(JOB_WARNING)
-    attributes = plugin.Attributes(
-        operation=plugin.DELETE,
-        kind=kind,
-        namespace=namespace,
-        name=name,
-        user=request.user,
-        old=obj,
-        dry_run=dry_run,
-    )
-    await scope.admission.admit(attributes)
-    await scope.admission.validate(attributes)
+    if not admitted:
+        attributes = plugin.Attributes(
+            operation=plugin.DELETE,
+            kind=kind,
+            namespace=namespace,
+            name=name,
+            user=request.user,
+            old=obj,
+            dry_run=dry_run,
+            options=functools.partial(_options_tree, options),
+            warnings=request.warnings,
+            annotations=request.annotations,
+        )
+        await scope.admission.admit(attributes)
+        await scope.admission.validate(attributes)
     before = codecs.encode(obj)
     meta = obj.metadata
     grace = _grace(scope, obj, options)
@@ -186,6 +199,11 @@ async def _delete_once(
     if dry_run or codecs.encode(obj) == before:
         return item, False
     return await scope.collection.replace(item, obj), False
+
+
+def _options_tree(options: meta_v1.DeleteOptions) -> dict[str, Any]:
+    tree: dict[str, Any] = codecs.to_tree(options)
+    return {**tree, "kind": "DeleteOptions", "apiVersion": "meta.k8s.io/v1"}
 
 
 def _check_preconditions(scope: scopes.Scope, obj: Any, name: str, preconditions: meta_v1.Preconditions | None) -> None:

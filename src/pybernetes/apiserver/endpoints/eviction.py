@@ -8,7 +8,7 @@ from pybernetes.api import errors, selectors, times
 from pybernetes.api.types import core_v1, meta_v1, policy_v1
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver import results
-from pybernetes.apiserver.endpoints import bodies, delete
+from pybernetes.apiserver.endpoints import bodies, delete, parts
 from pybernetes.apiserver.endpoints import options as choices
 from pybernetes.apiserver.endpoints import scope as scopes
 from pybernetes.apiserver.storage import collection as collections
@@ -40,11 +40,12 @@ class Evictions:
         if options.dryRun:
             request.query.setdefault("dryRun", options.dryRun[0])
         pod: core_v1.Pod = scope.find(namespace, name).decoded(core_v1.Pod)
+        eviction = await parts.admitted(scope, request, eviction)
         if not choices.is_dry_run(request) and not _may_go_at_once(pod):
             await self._take_disruption(scope, pod)
         if not choices.is_dry_run(request):
             await _mark(scope, namespace, name)
-        await delete.delete_item(scope, request, namespace, name, options)
+        await delete.delete_item(scope, request, namespace, name, options, admitted=True)
         return results.Made(meta_v1.Status(status="Success", code=201), 201)
 
     async def _take_disruption(self, scope: scopes.Scope, pod: core_v1.Pod) -> None:

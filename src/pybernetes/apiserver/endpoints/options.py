@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pybernetes.api import errors, fields
 from pybernetes.apiserver import request as requests
 
@@ -36,6 +38,20 @@ def check(request: requests.Request, kind: str, *, applies: bool = False) -> Non
         problems.append(fields.not_supported(fields.Path("fieldValidation"), validation, ("", IGNORE, STRICT, WARN)))
     if problems:
         raise errors.invalid("meta.k8s.io", kind, "", problems)
+
+
+def tree(request: requests.Request, kind: str) -> dict[str, Any]:
+    """The options as an object, for whoever is asked about the write."""
+    made: dict[str, Any] = {"kind": kind, "apiVersion": "meta.k8s.io/v1"}
+    query = request.query if request.raw_query else {}
+    if query.get("dryRun"):
+        made["dryRun"] = [query["dryRun"]]
+    for name in ("fieldManager", "fieldValidation"):
+        if query.get(name):
+            made[name] = query[name]
+    if "force" in query:
+        made["force"] = request.flag("force")
+    return made
 
 
 def is_dry_run(request: requests.Request) -> bool:

@@ -16,7 +16,7 @@ from pybernetes.api import errors
 from pybernetes.api.types import core_v1, meta_v1
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver import results
-from pybernetes.apiserver.endpoints import kubelets
+from pybernetes.apiserver.endpoints import kubelets, parts
 from pybernetes.apiserver.endpoints import scope as scopes
 from pybernetes.apiserver.forwarding import backend as backends
 from pybernetes.apiserver.forwarding import failures, headers, html, links, locations
@@ -51,13 +51,13 @@ class Proxies:
         self._kubelet_scheme = scheme
 
     async def pod(self, scope: scopes.Scope, request: requests.Request) -> results.Result:
-        _check(request)
+        await _check(scope, request)
         named = locations.parse("pod", request.attributes.name)
         pod: core_v1.Pod = scope.find(request.attributes.namespace, named.name).decoded(core_v1.Pod)
         return await self._forward(request, locations.of_pod(named, pod))
 
     async def service(self, scope: scopes.Scope, request: requests.Request) -> results.Result:
-        _check(request)
+        await _check(scope, request)
         at = request.attributes
         named = locations.parse("service", at.name)
         port = named.port
@@ -76,7 +76,7 @@ class Proxies:
         return await self._forward(request, location)
 
     async def node(self, scope: scopes.Scope, request: requests.Request) -> results.Result:
-        _check(request)
+        await _check(scope, request)
         named = locations.parse("node", request.attributes.name)
         host, number = self._kubelets.address(named.name)
         await _check_host(host)
@@ -133,11 +133,12 @@ class _Opened:
         return self._answer
 
 
-def _check(request: requests.Request) -> None:
+async def _check(scope: scopes.Scope, request: requests.Request) -> None:
     if request.method not in METHODS:
         raise errors.method_not_allowed()
     if "dryRun" in request.raw_query and "dryRun" in request.query:
         raise errors.bad_request("dryRun is not supported")
+    await parts.connected(scope, request, [])
 
 
 async def _check_host(host: str) -> None:

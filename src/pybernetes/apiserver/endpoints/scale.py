@@ -65,7 +65,11 @@ async def _write(scope: scopes.Scope, request: requests.Request, wanted: Any) ->
         mapping.set_replicas(obj, scale.spec.replicas)
         return obj
 
-    written = await update.write(scope, request, transform, "scale")
+    view = update.View(
+        shown=lambda obj: _scale(mapping, obj),
+        taken=lambda obj, scale: mapping.set_replicas(obj, scale.spec.replicas),
+    )
+    written = await update.write(scope, request, transform, "scale", view=view)
     obj = written.item.decoded(resource.type) if isinstance(written, results.Stored) else written.obj
     return results.Made(_scale(mapping, obj))
 

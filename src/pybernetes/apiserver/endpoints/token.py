@@ -7,7 +7,7 @@ from pybernetes.api.types import authentication_v1, core_v1
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver import results
 from pybernetes.apiserver.authn import serviceaccounts
-from pybernetes.apiserver.endpoints import bodies
+from pybernetes.apiserver.endpoints import bodies, parts
 from pybernetes.apiserver.endpoints import scope as scopes
 from pybernetes.apiserver.storage import collection as collections
 
@@ -43,6 +43,7 @@ class Tokens:
         asked: authentication_v1.TokenRequest = bodies.decode(
             request, scope.kind.resource, authentication_v1.TokenRequest
         )
+        asked = await parts.admitted(scope, request, asked)
         spec = asked.spec
         seconds = DEFAULT_SECONDS if spec.expirationSeconds is None else spec.expirationSeconds
         _check_seconds(seconds)

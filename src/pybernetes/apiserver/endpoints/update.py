@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from pybernetes.api import codecs, errors, fields, times
 from pybernetes.apiserver import request as requests
@@ -19,9 +20,18 @@ from pybernetes.apiserver.storage import item as items
 
 # How often a write that names no resourceVersion is computed anew when others write in between.
 ATTEMPTS = 30
+OPTIONS = {"PUT": "UpdateOptions", "PATCH": "PatchOptions"}
 
 # From the stored item, makes the new object.
 Transform = Callable[[items.Item], Any]
+
+
+class View(NamedTuple):
+    """What admission sees of a subresource that is not the object itself: `shown` of the object, which a plugin may
+    have changed when it is `taken` back into it."""
+
+    shown: Callable[[Any], Any]
+    taken: Callable[[Any, Any], None]
 
 
 async def update(scope: scopes.Scope, request: requests.Request) -> results.Result:
@@ -50,12 +60,15 @@ async def write(
     subresource: str = "",
     *,
     applied: bool = False,
+    view: View | None = None,
+    admitted: bool = False,
 ) -> results.Stored | results.Made:
     """Read, transform, check, write; again when another write came in between and the writer did not insist.
 
     Subresources that change what ordinary updates may not (binding, resize, finalize) check that in their transform.
 
-    With `applied`, the transform is a server-side apply, which has done the managed fields itself.
+    With `applied`, the transform is a server-side apply, which has done the managed fields itself. What was `admitted`
+    already, in the form that the client sent, is not shown to admission.
     """
     namespace, name = request.attributes.namespace, request.attributes.name
     for attempt in range(ATTEMPTS):
@@ -66,7 +79,9 @@ async def write(
         insists = bool(new.metadata.resourceVersion) and attempt == 0
         metadata.check_preconditions(scope, new, old, name)
         try:
-            return await _write_once(scope, request, item, old, new, subresource, applied)
+            return await _write_once(
+                scope, request, item, old, new, subresource, applied=applied, view=view, admitted=admitted
+            )
         except collections.Modified:
             if insists and request.method == "PUT":
                 raise scope.modified(name) from None
@@ -90,7 +105,10 @@ async def _write_once(
     old: Any,
     new: Any,
     subresource: str,
+    *,
     applied: bool,
+    view: View | None,
+    admitted: bool,
 ) -> results.Stored | results.Made:
     dry_run = options.is_dry_run(request)
     kind = scope.kind
@@ -101,9 +119,12 @@ async def _write_once(
         name=request.attributes.name,
         user=request.user,
         subresource=subresource,
-        obj=new,
-        old=old,
+        obj=new if view is None else view.shown(new),
+        old=old if view is None else view.shown(old),
         dry_run=dry_run,
+        options=functools.partial(options.tree, request, OPTIONS.get(request.method, "CreateOptions")),
+        warnings=request.warnings,
+        annotations=request.annotations,
     )
     metadata.carry_over(new, old)
     _prepare(scope, new, old, subresource)
@@ -114,7 +135,12 @@ async def _write_once(
     if subresource not in ("status", "binding"):
         # Some kinds count annotations in, which controllers write along with the status.
         metadata.bump_generation(scope, new, old)
-    await scope.admission.admit(attributes)
+    if not admitted:
+        await scope.admission.admit(attributes)
+        if view is None:
+            new = attributes.obj
+        else:
+            view.taken(new, attributes.obj)
     reserving = scope.reserve is not None and not subresource
     reservation = await scope.reserve(new, old, dry_run) if reserving and scope.reserve is not None else None
     try:
@@ -130,7 +156,8 @@ async def _write_once(
         if problems:
             raise scope.invalid(attributes.name, problems)
         request.warnings.extend(kind.warnings(new))
-        await scope.admission.validate(attributes)
+        if not admitted:
+            await scope.admission.validate(attributes)
         if dry_run:
             if reservation is not None:
                 await reservation.give_back()

@@ -128,7 +128,7 @@ TABLE = (
         "enable-admission-plugins",
         values.STRINGS,
         [],
-        f"Plugins to have on; all there are already are: {', '.join(admission.NAMES)}.",
+        f"Plugins to ask beside those that are asked anyway. There are: {', '.join(admission.NAMES)}.",
         ADMISSION,
     ),
     Flag("disable-admission-plugins", values.STRINGS, [], "Plugins not to ask.", ADMISSION),

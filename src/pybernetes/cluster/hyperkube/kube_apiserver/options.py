@@ -65,6 +65,7 @@ class Options:
     issuers: tuple[str, ...]
     audiences: tuple[str, ...]
     authorization: tuple[str, ...]
+    admission_on: frozenset[str]
     admission_off: frozenset[str]
     allow_privileged: bool
     kubelet_client: Pair | None
@@ -115,6 +116,7 @@ def read(given: Mapping[str, Any], *, address: Callable[[], str]) -> Options:
         issuers=issuers,
         audiences=tuple(given["api-audiences"]) or issuers[:1],
         authorization=authorization,
+        admission_on=frozenset(given["enable-admission-plugins"]),
         admission_off=frozenset(given["disable-admission-plugins"]),
         allow_privileged=given["allow-privileged"],
         kubelet_client=_pair(given, "kubelet-client-certificate", "kubelet-client-key"),

@@ -116,6 +116,7 @@ def _settings(options: options_.Options, signing_key: signing.PrivateKey) -> set
         tokens=tokens,
         anonymous=options.anonymous,
         authorization=options.authorization,
+        admission_on=options.admission_on,
         admission_off=options.admission_off,
         allow_privileged=options.allow_privileged,
         runtime_config=options.runtime_config,

@@ -109,8 +109,8 @@ def test_what_is_wrong(words: list[str], why: str) -> None:
 
 
 def test_unknown_plugins() -> None:
-    why = refused("--enable-admission-plugins=NodeRestriction,LimitRanger")
-    assert why.startswith('enable-admission-plugins plugin "NodeRestriction" is unknown; there are: Namespace')
+    why = refused("--enable-admission-plugins=Nonsense,LimitRanger")
+    assert why.startswith('enable-admission-plugins plugin "Nonsense" is unknown; there are: AlwaysAdmit, Namespace')
     assert read("--disable-admission-plugins=Priority").admission_off == {"Priority"}
 
 
