@@ -6,6 +6,7 @@ these few grammars; validation, admission and the endpoints all ask here, so tha
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 
@@ -142,9 +143,20 @@ def wildcard_dns_subdomain(value: str) -> list[str]:
     return problems
 
 
+_LONGEST_QUALIFIED = 253 + len("/") + 63
+
+
+# The same few keys stand on all objects.
+@functools.lru_cache(maxsize=4096)
+def _is_qualified(value: str) -> bool:
+    prefix, slash, name = value.rpartition("/")
+    fits = not slash or (len(prefix) <= 253 and _subdomain_match(prefix) is not None)
+    return fits and len(name) <= 63 and _key_match(name) is not None
+
+
 def qualified_name(value: str) -> list[str]:
     """`name` or `example.com/name`: keys of labels, annotations, finalizers, resources."""
-    if len(value) <= 63 and _key_match(value):
+    if len(value) <= _LONGEST_QUALIFIED and _is_qualified(value):
         return []
     parts = value.split("/")
     if len(parts) > 2:

@@ -8,6 +8,7 @@ twice.
 from __future__ import annotations
 
 import datetime
+import functools
 import re
 import zoneinfo
 from dataclasses import dataclass
@@ -94,6 +95,7 @@ class Schedule:
         return (by_month and by_week) if of_month.star or of_week.star else (by_month or by_week)
 
 
+@functools.lru_cache(maxsize=256)
 def parse(text: str, zone: str = "") -> Schedule:
     """The schedule, in the zone that its text names or else in that one (UTC). Raises ScheduleError, in upstream's
     words."""

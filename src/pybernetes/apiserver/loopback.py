@@ -84,6 +84,7 @@ class LoopbackTransport:
             method=call.method,
             path=call.path,
             raw_query=urlencode(call.query) if call.query else "",
+            _query=call.query or None,
             headers={"content-type": call.content_type, "user-agent": self._agent},
             body=b"" if call.body is None else call.body,
             user=self._user,
@@ -139,10 +140,12 @@ class _Stream:
         self._notify()
 
     def _bookmark(self, revision: int, annotations: dict[str, str]) -> None:
+        # Of a bookmark nobody reads more than its metadata.
         meta = meta_v1.ObjectMeta(resourceVersion=str(revision), annotations=annotations)
-        kind = self.resource.type
-        obj = {"metadata": codecs.to_tree(meta)} if kind is dict else kind(metadata=meta)
-        self._waiting.append(clients.Event(changes.BOOKMARK, obj))
+        obj = partial.PartialObjectMetadata(metadata=meta)
+        self._waiting.append(
+            clients.Event(changes.BOOKMARK, codecs.to_tree(obj) if self.resource.type is dict else obj)
+        )
         self._notify()
 
     def _notify(self) -> None:

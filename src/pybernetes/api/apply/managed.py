@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+import msgspec
+
 from pybernetes.api.apply import fieldset, walk
 
 MAX_UPDATERS = 10
@@ -102,8 +104,8 @@ def created(obj: Any, kind: Any, *, manager: str, api_version: str, time: str, s
 
 
 def updated(
-    old: dict[str, Any],
-    new: dict[str, Any],
+    old: Any,
+    new: Any,
     kind: Any,
     *,
     manager: str,
@@ -111,13 +113,13 @@ def updated(
     time: str,
     subresource: str = "",
 ) -> list[Entry]:
-    """The entries after a write that made `new` of `old`: changed fields move to the writer, removed ones to nobody.
+    """The entries after a write that made `new` of `old` (objects, or trees): changed fields move to the writer,
+    removed ones to nobody.
 
     The entries that `new` carries count as the ones before the write, so that a client can give fields away; without
     any, and for subresources, those of `old` do. An object that has none starts none, as nobody knows its past.
     """
-    before = old.get("metadata", {}).get("managedFields")
-    carried = new.get("metadata", {}).get("managedFields")
+    before, carried = _entries(old), _entries(new)
     try:
         books = read(before) if subresource or not carried else {} if carried == [{}] else _checked(carried, before)
     except ValueError:
@@ -136,6 +138,17 @@ def updated(
         fields = fieldset.union(mine.fields, changed) if mine else changed
         books[writer.identity] = Owned(writer, fields, time)
     return write(capped(books))
+
+
+def _entries(obj: Any) -> list[Entry] | None:
+    """Those that an object or a tree carries."""
+    if isinstance(obj, dict):
+        found: list[Entry] | None = obj.get("metadata", {}).get("managedFields")
+        return found
+    return [
+        {name: value for name, value in msgspec.structs.asdict(one).items() if value}
+        for one in obj.metadata.managedFields
+    ]
 
 
 def _checked(carried: list[Entry], before: list[Entry] | None) -> Books:

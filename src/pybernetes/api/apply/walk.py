@@ -152,12 +152,30 @@ def _whole(value: Any, of: shape.Shape) -> Set:
     return {}
 
 
-def changes(old: dict[str, Any], new: dict[str, Any], kind: Any) -> tuple[Set, Set]:
-    """(added or altered, taken away) between two trees of one type."""
+def changes(old: Any, new: Any, kind: Any) -> tuple[Set, Set]:
+    """(added or altered, taken away) between two objects, or two trees, of one type."""
     changed: Set = {}
     removed: Set = {}
+    if codecs.is_struct(type(new)):
+        old, new = _differing(old, new, kind)
     _compare(ownable(old), ownable(new), shape.of(kind), changed, removed)
     return changed, removed
+
+
+def _differing(old: Any, new: Any, kind: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The trees of two objects without what is equal in both: a write changes one member of an object, seldom more."""
+    before: dict[str, Any] = {}
+    after: dict[str, Any] = {}
+    always = empty(kind)
+    for name, untouched in _untouched(kind).items():
+        sides = getattr(old, name), getattr(new, name)
+        if sides[0] == sides[1]:
+            continue
+        for value, tree in zip(sides, (before, after), strict=True):
+            raw = codecs.encode(value)
+            if raw != untouched or name in always:
+                tree[name] = codecs.decode_tree(raw)
+    return before, after
 
 
 def added(obj: Any, kind: Any) -> Set:

@@ -32,9 +32,10 @@ def created(scope: scopes.Scope, request: requests.Request, obj: Any) -> None:
 def updated(scope: scopes.Scope, request: requests.Request, new: Any, old: Any, subresource: str) -> None:
     """Record who changed what."""
     resource = scope.kind.resource
+    typed = codecs.is_struct(resource.type)
     entries = apply.updated(
-        codecs.to_tree(old),
-        codecs.to_tree(new),
+        old if typed else codecs.to_tree(old),
+        new if typed else codecs.to_tree(new),
         resource.type,
         manager=options.manager_of(request),
         api_version=resource.api_version,

@@ -65,7 +65,7 @@ def check_preconditions(scope: scopes.Scope, new: Any, old: Any, name: str) -> N
 
 def bump_generation(scope: scopes.Scope, new: Any, old: Any) -> None:
     spec_of = scope.kind.spec_of
-    if spec_of is not None and codecs.encode(spec_of(new)) != codecs.encode(spec_of(old)):
+    if spec_of is not None and not _equal(spec_of(new), spec_of(old)):
         new.metadata.generation = old.metadata.generation + 1
 
 
@@ -81,4 +81,11 @@ def carry_fields(new: Any, old: Any, *, keep: tuple[str, ...]) -> None:
 
 def same(left: Any, right: Any) -> bool:
     """Equal as stored."""
-    return codecs.encode(left) == codecs.encode(right)
+    if isinstance(left, custom.Object):
+        return codecs.encode(left) == codecs.encode(right)
+    return all(_equal(getattr(left, name), getattr(right, name)) for name in left.__struct_fields__)
+
+
+def _equal(left: Any, right: Any) -> bool:
+    """Values that differ may still be written alike."""
+    return left is right or left == right or codecs.encode(left) == codecs.encode(right)
