@@ -6,6 +6,7 @@ What it hands out are the objects that the watch cache holds, shared by everybod
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -20,6 +21,10 @@ from pybernetes.apiserver.http import render
 from pybernetes.apiserver.storage import changes
 from pybernetes.apiserver.storage import item as items
 from pybernetes.kits import clock as clocks
+
+# Bookmarks let a watch resume from within the last thousand changes that the server keeps at hand; so many changes of
+# other objects apart they do.
+BOOKMARK_CHANGES = 500
 
 
 class LoopbackTransport:
@@ -83,7 +88,7 @@ class LoopbackTransport:
         return requests.Request(
             method=call.method,
             path=call.path,
-            raw_query=urlencode(call.query) if call.query else "",
+            raw_query=_encoded(tuple(call.query.items())) if call.query else "",
             _query=call.query or None,
             headers={"content-type": call.content_type, "user-agent": self._agent},
             body=b"" if call.body is None else call.body,
@@ -92,12 +97,19 @@ class LoopbackTransport:
         )
 
 
+# Most calls of a component ask in one of a few ways.
+_encoded = functools.lru_cache(maxsize=1024)(urlencode)
+
+
 def _not_encoded(event: str, item: items.Item) -> bytes:
     return b""
 
 
 def _shown(item: items.Item, resource: scheme.Resource) -> Any:
     if resource.partial:
+        meta = item.known_metadata()
+        if meta is not None:
+            return partial.PartialObjectMetadata(metadata=meta)
         return codecs.decode(partial.PartialObjectMetadata, render.partial(item.data))
     if resource.type is dict:
         # A custom resource to somebody who does not know its type; the server itself keeps it as another one.
@@ -111,6 +123,7 @@ class _Stream:
     def __init__(self, resource: scheme.Resource) -> None:
         self.resource = resource
         self._waiting: list[clients.Event] = []
+        self._marked = 0
         self._wake: asyncio.Future[None] | None = None
         self._ended = False
 
@@ -133,13 +146,15 @@ class _Stream:
         self._bookmark(revision, {"k8s.io/initial-events-end": "true"})
 
     def bookmark(self, revision: int) -> None:
-        self._bookmark(revision, {})
+        if revision - self._marked >= BOOKMARK_CHANGES:
+            self._bookmark(revision, {})
 
     def end(self) -> None:
         self._ended = True
         self._notify()
 
     def _bookmark(self, revision: int, annotations: dict[str, str]) -> None:
+        self._marked = revision
         # Of a bookmark nobody reads more than its metadata.
         meta = meta_v1.ObjectMeta(resourceVersion=str(revision), annotations=annotations)
         obj = partial.PartialObjectMetadata(metadata=meta)

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from pybernetes.api import codecs, errors, fields, times
+from pybernetes.api import errors, fields, times
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver import results
 from pybernetes.apiserver.admission import plugin
@@ -38,6 +38,23 @@ async def update(scope: scopes.Scope, request: requests.Request) -> results.Resu
     """Replace the object by the body."""
     attributes = request.attributes
     options.check(request, "UpdateOptions")
+    obj = _body(scope, request)
+    if scope.collection.get(attributes.namespace, attributes.name) is None:
+        if scope.kind.create_on_update and not attributes.subresource and not obj.metadata.resourceVersion:
+            authorizers.require(scope.authorizer, request.user, attributes._replace(verb="create"))
+            return await create.create_object(scope, request, obj, attributes.namespace)
+        raise scope.not_found(attributes.name)
+    # An attempt changes what it is given, so each has its own; there is seldom more than one.
+    first = [obj]
+
+    def transform(item: items.Item) -> Any:
+        return first.pop() if first else _body(scope, request)
+
+    return await write(scope, request, transform, attributes.subresource)
+
+
+def _body(scope: scopes.Scope, request: requests.Request) -> Any:
+    attributes = request.attributes
     obj = bodies.decode(request, scope.kind.resource)
     metadata.check_namespace(scope, obj, attributes.namespace)
     if obj.metadata.name and obj.metadata.name != attributes.name:
@@ -45,12 +62,7 @@ async def update(scope: scopes.Scope, request: requests.Request) -> results.Resu
             f"the name of the object ({obj.metadata.name}) does not match the name on the URL ({attributes.name})"
         )
     obj.metadata.name = attributes.name
-    if scope.collection.get(attributes.namespace, attributes.name) is None:
-        if scope.kind.create_on_update and not attributes.subresource and not obj.metadata.resourceVersion:
-            authorizers.require(scope.authorizer, request.user, attributes._replace(verb="create"))
-            return await create.create_object(scope, request, obj, attributes.namespace)
-        raise scope.not_found(attributes.name)
-    return await write(scope, request, lambda _: codecs.copy(obj), attributes.subresource)
+    return obj
 
 
 async def write(

@@ -31,7 +31,10 @@ def validate_create(
     elif meta.namespace:
         problems.append(fields.forbidden(_META["namespace"], "not allowed on this type"))
     problems += checks.not_negative(meta.generation, _META["generation"])
-    problems += _common(meta)
+    problems += checks.labels(meta.labels, _META["labels"])
+    problems += checks.annotation_map(meta.annotations, _META["annotations"])
+    problems += owner_references(meta.ownerReferences, _META["ownerReferences"])
+    problems += _managed_fields(meta.managedFields, _META["managedFields"])
     problems += finalizers(meta.finalizers, _META["finalizers"])
     if not resource.group:
         problems += _core_finalizers(meta)
@@ -54,7 +57,15 @@ def validate_update(new: meta_v1.ObjectMeta, old: meta_v1.ObjectMeta) -> checks.
         problems.append(fields.invalid(_META["generation"], new.generation, "must not be decremented"))
     for name in ("name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"):
         problems += checks.immutable(getattr(new, name), getattr(old, name), _META[name])
-    problems += _common(new)
+    # What was there before was checked when it came; most writes change none of it.
+    if new.labels != old.labels:
+        problems += checks.labels(new.labels, _META["labels"])
+    if new.annotations != old.annotations:
+        problems += checks.annotation_map(new.annotations, _META["annotations"])
+    if new.ownerReferences != old.ownerReferences:
+        problems += owner_references(new.ownerReferences, _META["ownerReferences"])
+    if new.managedFields != old.managedFields:
+        problems += _managed_fields(new.managedFields, _META["managedFields"])
     if new.finalizers != old.finalizers:
         problems += finalizers(new.finalizers, _META["finalizers"])
     return problems
@@ -62,13 +73,6 @@ def validate_update(new: meta_v1.ObjectMeta, old: meta_v1.ObjectMeta) -> checks.
 
 def _as_list(check: Callable[[str], Sequence[str]]) -> names.Check:
     return lambda value: list(check(value))
-
-
-def _common(meta: meta_v1.ObjectMeta) -> checks.Errors:
-    problems = checks.labels(meta.labels, _META["labels"])
-    problems += checks.annotation_map(meta.annotations, _META["annotations"])
-    problems += owner_references(meta.ownerReferences, _META["ownerReferences"])
-    return problems + _managed_fields(meta.managedFields, _META["managedFields"])
 
 
 def owner_references(references: Sequence[meta_v1.OwnerReference], path: fields.Path) -> checks.Errors:

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from pybernetes.api import codecs
+from pybernetes.api.types import meta_v1
 
 _METADATA = b'"metadata":{'
 
@@ -71,6 +72,11 @@ class Item:
     def peek(self, kind: Any) -> Any:
         """As `decoded`, but not kept when it was not kept before: for passing looks at many objects."""
         return self._object if self._object is not None else self.fresh(kind)
+
+    def known_metadata(self) -> meta_v1.ObjectMeta | None:
+        """The shared metadata of an object that is kept decoded; None where nothing is, or nothing of a type."""
+        metadata = getattr(self._object, "metadata", None)
+        return metadata if isinstance(metadata, meta_v1.ObjectMeta) else None
 
     def fresh(self, kind: Any) -> Any:
         """The object, one's own to change."""
