@@ -5,7 +5,7 @@ from __future__ import annotations
 from pybernetes.api import errors, times
 from pybernetes.api.types import batch_v1
 from pybernetes.controllers.context import Context
-from pybernetes.controllers.job import decide
+from pybernetes.controllers.job import ending
 from pybernetes.informers import key_of, split_key
 
 NAME = "ttl-after-finished-controller"
@@ -17,7 +17,7 @@ def left(job: batch_v1.Job, now: float) -> float | None:
     if ttl is None or job.metadata.deletionTimestamp is not None:
         return None
     for condition in job.status.conditions:
-        if condition.type in (decide.COMPLETE, decide.FAILED) and condition.status == "True":
+        if condition.type in (ending.COMPLETE, ending.FAILED) and condition.status == "True":
             if not condition.lastTransitionTime:
                 return None
             return max(times.parse(condition.lastTransitionTime) + ttl - now, 0.0)

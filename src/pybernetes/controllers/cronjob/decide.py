@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pybernetes.api import codecs, schedules, times
 from pybernetes.api.types import batch_v1, meta_v1
 from pybernetes.controllers import owners
-from pybernetes.controllers.job import decide as jobs
+from pybernetes.controllers.job import ending as jobs
 
 SCHEDULED = "batch.kubernetes.io/cronjob-scheduled-timestamp"
 # More missed starts than that are worth a warning.

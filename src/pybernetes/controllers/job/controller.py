@@ -10,12 +10,10 @@ from pybernetes.api.types import batch_v1, core_v1
 from pybernetes.client import transport
 from pybernetes.controllers import owned, owners, pods
 from pybernetes.controllers.context import Context
-from pybernetes.controllers.job import decide, indexes
+from pybernetes.controllers.job import backoff, counting, decide, indexes
 from pybernetes.informers import key_of, split_key
 
 NAME = "job-controller"
-# Pods created in one go.
-BURST = 500
 OURS = "kubernetes.io/job-controller"
 
 
@@ -26,7 +24,11 @@ class Jobs:
         self._context, self._client = context, context.client
         self._recorder = context.recorder(NAME)
         self._queue = context.queue(NAME)
-        self._backoffs: dict[str, decide.Backoff] = {}
+        self._backoffs: dict[str, backoff.Backoff] = {}
+        # Pods (uids) whose finalizers are gone though the cache does not show it yet, and the revisions at which Jobs
+        # were last written: what the cache has of a Job from before that must not be decided by.
+        self._freed: set[str] = set()
+        self._written: dict[str, int] = {}
         self._owned = owned.OwnedPods(
             context,
             batch_v1.Job,
@@ -44,12 +46,20 @@ class Jobs:
     def _job_changed(self, old: batch_v1.Job | None, new: batch_v1.Job | None) -> None:
         key = key_of(new or old)
         if new is None or (old is not None and old.metadata.uid != new.metadata.uid):
-            self._expected.forget(key)
-            self._backoffs.pop(key, None)
+            self._forget(key)
         self._queue.add(key, "Job changed")
 
+    def _forget(self, key: str) -> None:
+        self._expected.forget(key)
+        self._backoffs.pop(key, None)
+        self._written.pop(key, None)
+
     def _pod_changed(self, old: core_v1.Pod | None, new: core_v1.Pod | None) -> None:
-        if new is None or decide.FINALIZER not in new.metadata.finalizers or self._owned.owner_of(new) is not None:
+        pod = new or old
+        if pod is not None and (new is None or counting.FINALIZER not in new.metadata.finalizers):
+            self._freed.discard(pod.metadata.uid)
+            return
+        if new is None or self._owned.owner_of(new) is not None:
             return
         reference = owners.controller_of(new)
         if reference is None or reference.kind == "Job":
@@ -65,8 +75,7 @@ class Jobs:
         namespace, name = split_key(key)
         job = self._jobs.cache.get(name, namespace)
         if job is None:
-            self._expected.forget(key)
-            self._backoffs.pop(key, None)
+            self._forget(key)
             for pod in self._pods.cache.list(namespace):
                 reference = owners.controller_of(pod)
                 if reference is not None and (reference.kind, reference.name) == ("Job", name):
@@ -77,22 +86,26 @@ class Jobs:
         if decide.is_finished(job):
             await self._free(p for p in self._owned.candidates(job) if owners.is_controlled_by(p, job))
             return None
-        if not self._expected.satisfied(key):
+        if not self._expected.satisfied(key) or int(job.metadata.resourceVersion) < self._written.get(key, 0):
             return None
         return await self._sync(key, job)
 
     async def _sync(self, key: str, job: batch_v1.Job) -> float | None:
         selector = selectors.from_object(job.spec.selector)
-        kept = await owners.claim(self._client, job, selector, self._owned.candidates(job), finalizer=decide.FINALIZER)
-        backoff = self._backoffs.setdefault(key, decide.Backoff())
-        decision = decide.decide(job, kept, backoff, self._context.clock.time())
-        failure = await self._owned.delete(job, decision.delete)
+        candidates = self._owned.candidates(job)
+        kept = await owners.claim(self._client, job, selector, candidates, finalizer=counting.FINALIZER)
+        before = self._backoffs.get(key, backoff.Backoff())
+        decision = decide.decide(job, kept, self._freed, before, self._context.clock.time())
+        await self._free(decision.drop)
+        failure = await self._owned.delete(job, decision.drop + decision.delete)
         if failure is None and decision.create:
             failure = await self._create(job, decision)
         if decision.status != job.status:
             copy = codecs.copy(job)
             copy.status = decision.status
-            await self._client.update_status(copy)
+            written = await self._client.update_status(copy)
+            self._written[key] = int(written.metadata.resourceVersion)
+        self._backoffs[key] = decision.backoff
         for kind, reason, message in decision.events:
             self._recorder.event(job, kind, reason, message)
         # Only now: a pod may go as soon as its finalizer does, and must have been noted before.
@@ -102,22 +115,25 @@ class Jobs:
         return decision.again
 
     async def _create(self, job: batch_v1.Job, decision: decide.Decision) -> Exception | None:
-        count = min(decision.create, BURST)
-        numbers = iter(decision.indexes)
+        marks = iter(decision.marks)
 
         def make() -> core_v1.Pod:
             pod = pods.from_template(job.spec.template, job)
-            pod.metadata.finalizers.append(decide.FINALIZER)
-            if decide.is_indexed(job):
-                indexes.mark(pod, next(numbers), job.metadata.name)
+            if counting.FINALIZER not in pod.metadata.finalizers:
+                pod.metadata.finalizers.append(counting.FINALIZER)
+            if counting.is_indexed(job):
+                indexes.mark(pod, next(marks), job.metadata.name)
             return pod
 
-        succeeded, failure = await self._owned.create(job, count, make)
+        succeeded, failure = await self._owned.create(job, decision.create, make)
         decision.status.active -= decision.create - succeeded
         return failure
 
     async def _free(self, freed: Iterable[core_v1.Pod]) -> None:
-        await asyncio.gather(*map(self._remove_finalizer, freed))
+        results = await asyncio.gather(*map(self._remove_finalizer, freed), return_exceptions=True)
+        for failure in results:
+            if failure is not None:
+                raise failure
 
     async def _free_orphan(self, pod: core_v1.Pod) -> None:
         """A pod whose Job is gone, and that no other one will adopt, is counted by nobody."""
@@ -129,15 +145,18 @@ class Jobs:
 
     async def _remove_finalizer(self, pod: core_v1.Pod) -> None:
         meta = pod.metadata
-        if decide.FINALIZER not in meta.finalizers:
+        if counting.FINALIZER not in meta.finalizers or meta.uid in self._freed:
             return
-        left = [finalizer for finalizer in meta.finalizers if finalizer != decide.FINALIZER]
+        left = [finalizer for finalizer in meta.finalizers if finalizer != counting.FINALIZER]
         patch = {"metadata": {"uid": meta.uid, "resourceVersion": meta.resourceVersion, "finalizers": left}}
         try:
             await self._client.patch(core_v1.Pod, meta.name, meta.namespace, patch, kind=transport.MERGE_PATCH)
         except errors.StatusError as error:
             if error.reason != "NotFound":
                 raise
+        shown = self._pods.cache.get(meta.name, meta.namespace)
+        if shown is not None and shown.metadata.uid == meta.uid and counting.FINALIZER in shown.metadata.finalizers:
+            self._freed.add(meta.uid)
 
 
 def _adopts(job: batch_v1.Job) -> bool:
