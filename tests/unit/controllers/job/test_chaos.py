@@ -57,6 +57,8 @@ class Chaos:
     def __init__(self, cluster: FakeCluster) -> None:
         self.cluster, self.failing = cluster, 0
         self.ended: dict[str, str] = {}
+        # Successes that must be counted: of pods that the Job had not given up before.
+        self.certain = 0
         # The highest parallelism so far, and by how much it was exceeded at some creation.
         self.allowed, self.excess = 0, 0
         cluster.api.fail(self._refuse)
@@ -92,6 +94,12 @@ class Chaos:
         self.allowed = max(self.allowed, parallelism)
         self.cluster.api.change(self.job, lambda copy: setattr(copy.spec, "parallelism", parallelism))
 
+    def finish(self, pod: core_v1.Pod, phase: str) -> None:
+        self.ended[pod.metadata.uid] = phase
+        if phase == "Succeeded" and FINALIZER in pod.metadata.finalizers and pod.metadata.deletionTimestamp is None:
+            self.certain += 1
+        self.cluster.finish_pod(pod, phase)
+
     def suspend(self, suspend: bool) -> None:
         self.cluster.api.change(self.job, lambda copy: setattr(copy.spec, "suspend", suspend))
 
@@ -108,9 +116,7 @@ class Chaos:
         elif what == "resize":
             self.resize(which % 4)
         elif pod is not None and what in ("succeed", "fail"):
-            phase = "Succeeded" if what == "succeed" else "Failed"
-            self.ended[pod.metadata.uid] = phase
-            self.cluster.finish_pod(pod, phase)
+            self.finish(pod, "Succeeded" if what == "succeed" else "Failed")
         elif pod is not None and what == "delete":
             now = "2023-11-14T22:13:20Z"
             self.cluster.api.change(pod, lambda copy: setattr(copy.metadata, "deletionTimestamp", now))
@@ -141,15 +147,16 @@ class Chaos:
             await self.cluster.clock.advance(700)
             for pod in self.pods():
                 if pod.status.phase in ("", "Pending", "Running"):
-                    self.ended[pod.metadata.uid] = "Succeeded"
-                    self.cluster.finish_pod(pod)
+                    self.finish(pod, "Succeeded")
             await self.cluster.settled()
             self.check()
             if any(c.type in ("Complete", "Failed") for c in self.job.status.conditions):
                 break
         await self.cluster.clock.advance(2000)
-        status = self.job.status
+        job, status = self.job, self.job.status
         assert any(c.type in ("Complete", "Failed") for c in status.conditions)
+        if job.spec.completionMode == "NonIndexed":
+            assert status.succeeded >= self.certain
         assert (status.active, status.terminating or 0) == (0, 0)
         assert status.uncountedTerminatedPods in (None, batch_v1.UncountedTerminatedPods())
         assert not any(FINALIZER in pod.metadata.finalizers for pod in self.pods())
