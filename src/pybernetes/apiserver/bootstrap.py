@@ -12,6 +12,7 @@ from pybernetes import client as clients
 from pybernetes.api import codecs, errors, scheme
 from pybernetes.api.types import apiregistration_v1, core_v1, discovery_v1, meta_v1, networking_v1, scheduling_v1
 from pybernetes.apiserver import settings as settings_
+from pybernetes.apiserver.authn import legacy_tokens
 from pybernetes.apiserver.authz import bootstrap
 from pybernetes.apiserver.resources.apiregistration import local
 from pybernetes.apiserver.resources.flowcontrol import mandatory
@@ -61,7 +62,12 @@ async def run(
         *bootstrap.roles(),
         *bootstrap.role_bindings(),
     ]
-    others = [*(_priority_class(*row) for row in PRIORITY_CLASSES), _service_cidr(settings), *_flow_control(versions)]
+    others = [
+        legacy_tokens.tracking(clock.time()),
+        *(_priority_class(*row) for row in PRIORITY_CLASSES),
+        _service_cidr(settings),
+        *_flow_control(versions),
+    ]
     await asyncio.gather(
         *(_reconcile(client, obj) for obj in among(policy)),
         *(_ensure(client, obj) for obj in among(others)),

@@ -18,7 +18,7 @@ from pybernetes.apiserver import request as requests
 from pybernetes.apiserver import settings as settings_
 from pybernetes.apiserver.admission import hosts, plugin
 from pybernetes.apiserver.admission import table as admission_table
-from pybernetes.apiserver.authn import authenticator, serviceaccounts
+from pybernetes.apiserver.authn import authenticator, legacy_tokens, serviceaccounts
 from pybernetes.apiserver.authz import modes, rbac
 from pybernetes.apiserver.endpoints import (
     addresses,
@@ -79,8 +79,15 @@ class ApiServer:
             chance=chance,
         )
         collection = self.registry.collection
+        self._legacy_tokens = legacy_tokens.LegacyTokens(
+            collection("", "secrets"), lambda: self.client(APISERVER, agent="kube-apiserver"), clock=clock
+        )
         self._authenticator = authenticator.Authenticator(
-            tokens=settings.tokens, signer=self.signer, lookup=self._uid_of, anonymous=settings.anonymous
+            tokens=settings.tokens,
+            signer=self.signer,
+            lookup=self._uid_of,
+            used=self._legacy_tokens.used,
+            anonymous=settings.anonymous,
         )
         roles = rbac.Rbac(
             roles=collection(rbac_group := "rbac.authorization.k8s.io", "roles"),
@@ -150,6 +157,7 @@ class ApiServer:
         """Stop serving; the store is the caller's to close."""
         await self._upkeep.close()
         await self._definitions.close()
+        await self._legacy_tokens.close()
         await self._listener.close()
         await self._backend.close()
         for transport in self._loopbacks:

@@ -7,6 +7,7 @@ PRIVILEGED = frozenset({"serviceaccount-token-controller"})
 
 _ACCOUNTS = {
     "endpoints-controller": "endpoint-controller",
+    "endpointslice-mirroring-controller": "endpointslicemirroring-controller",
     "garbage-collector-controller": "generic-garbage-collector",
     "daemonset-controller": "daemon-set-controller",
     "horizontal-pod-autoscaler-controller": "horizontal-pod-autoscaler",
@@ -26,7 +27,11 @@ _ACCOUNTS = {
     "certificatesigningrequest-signing-controller": "certificate-controller",
     "certificatesigningrequest-approving-controller": "certificate-controller",
     "certificatesigningrequest-cleaner-controller": "certificate-controller",
-    "device-taint-eviction-controller": "device-taint-eviction-controller",
+    "bootstrap-signer-controller": "bootstrap-signer",
+    "token-cleaner-controller": "token-cleaner",
+    "legacy-serviceaccount-token-cleaner-controller": "legacy-service-account-token-cleaner",
+    "service-cidr-controller": "service-cidrs-controller",
+    "resourceclaim-controller": "resource-claim-controller",
 }
 
 

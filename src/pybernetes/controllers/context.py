@@ -27,6 +27,7 @@ class Settings:
     - `sign_token(claims)`: a signed service-account token; without it, token Secrets are not filled.
     - `signing_certificate`, `signing_key`: what CertificateSigningRequests are signed with, in PEM; `signing_duration`
       is how long such certificates last at most. Without a key nothing is signed.
+    - `legacy_token_unused`: token Secrets of old are invalid when they were not used for this long.
     - `cluster_cidr`: the pods' addresses; empty: nodes get no ranges from us.
     - `load_balancer_pool`: what Services of type LoadBalancer get addresses from (see `loadbalancer.pool`).
     """
@@ -35,6 +36,7 @@ class Settings:
     sign_token: Callable[[Mapping[str, Any]], str] | None = None
     token_issuer: str = "kubernetes/serviceaccount"
     legacy_tokens: bool = False
+    legacy_token_unused: float = 365 * 86400.0
     signing_certificate: bytes = b""
     signing_key: bytes = b""
     signing_duration: float = 365 * 86400.0

@@ -8,12 +8,15 @@ from pybernetes.controllers import (
     certificates,
     clusterrole_aggregation,
     endpoints,
+    legacy_tokens,
     namespaces,
     root_ca,
+    service_cidrs,
     serviceaccount_tokens,
     serviceaccounts,
     ttl_after_finished,
 )
+from pybernetes.controllers.bootstrap import Signer, TokenCleaner
 from pybernetes.controllers.context import Context, Controller
 from pybernetes.controllers.cronjob import CronJobs
 from pybernetes.controllers.daemon import DaemonSets
@@ -52,6 +55,8 @@ CONTROLLERS: dict[str, Callable[[Context], Controller]] = {
     "certificatesigningrequest-cleaner-controller": certificates.Cleaning,
     "ttl-after-finished-controller": ttl_after_finished.TTLAfterFinished,
     "ttl-controller": ttl.TTL,
+    "bootstrap-signer-controller": Signer,
+    "token-cleaner-controller": TokenCleaner,
     "node-ipam-controller": ipam.NodeIPAM,
     "node-lifecycle-controller": lifecycle.NodeLifecycle,
     "taint-eviction-controller": eviction.TaintEviction,
@@ -63,4 +68,6 @@ CONTROLLERS: dict[str, Callable[[Context], Controller]] = {
     "ephemeral-volume-controller": ephemeral.EphemeralVolumes,
     "clusterrole-aggregation-controller": clusterrole_aggregation.ClusterRoleAggregation,
     "root-ca-certificate-publisher-controller": root_ca.RootCA,
+    "legacy-serviceaccount-token-cleaner-controller": legacy_tokens.LegacyTokens,
+    "service-cidr-controller": service_cidrs.ServiceCIDRs,
 }

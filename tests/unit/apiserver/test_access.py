@@ -10,6 +10,7 @@ import pytest
 from pybernetes.api import codecs, errors
 from pybernetes.api.types import authentication_v1, core_v1, meta_v1, rbac_v1
 from pybernetes.apiserver import request as requests
+from pybernetes.kits import clock as clocks
 from tests.fakes import apiserver as fakes
 
 MAPS = "/api/v1/namespaces/default/configmaps"
@@ -171,6 +172,26 @@ class TestTokens:
         assert (await self.whoami(server, token)).code == 201
         await server.client.delete(core_v1.Secret, "s", "default")
         assert (await self.whoami(server, token)).code == 401
+
+    async def test_uses_of_legacy_ones_are_noted_and_invalid_ones_refused(self, server: fakes.FakeServer) -> None:
+        account = await server.account()
+        await server.client.create(core_v1.Secret(metadata=meta_v1.ObjectMeta(name="s", namespace="default")))
+        token = server.api.signer.issue_legacy(
+            namespace="default", name="default", uid=account.metadata.uid, secret="s"
+        )
+        tracking = "kube-apiserver-legacy-service-account-token-tracking"
+        since = (await server.client.get(core_v1.ConfigMap, tracking, "kube-system")).data["since"]
+        assert (await self.whoami(server, token)).code == 201
+        await clocks.settle()
+        secret = await server.client.get(core_v1.Secret, "s", "default")
+        assert secret.metadata.labels == {"kubernetes.io/legacy-token-last-used": since}
+        label = "kubernetes.io/legacy-token-invalid-since"
+        await server.client.patch(core_v1.Secret, "s", "default", {"metadata": {"labels": {label: "2020-01-01"}}})
+        assert (await self.whoami(server, token)).code == 401
+        assert (
+            "has been marked invalid. Use tokens from the TokenRequest API"
+            in ((await self.review(server, token))["error"])
+        )
 
     async def test_through_the_client(self, server: fakes.FakeServer) -> None:
         await server.account()

@@ -18,13 +18,14 @@ class Authenticator:
         tokens: Mapping[str, requests.User],
         signer: serviceaccounts.Signer,
         lookup: serviceaccounts.Lookup,
+        used: serviceaccounts.Used,
         anonymous: bool = True,
     ) -> None:
         self._tokens = tokens
         # What clients send of the static ones, word for word.
         self._headers = {f"Bearer {token}": user for token, user in tokens.items()}
         self._signer = signer
-        self._lookup = lookup
+        self._lookup, self._used = lookup, used
         self._anonymous = anonymous
 
     def check(self, request: requests.Request) -> None:
@@ -54,7 +55,7 @@ class Authenticator:
         if known is not None:
             return known
         try:
-            return self._signer.authenticate(token, self._lookup)[0]
+            return self._signer.authenticate(token, self._lookup, used=self._used)[0]
         except serviceaccounts.InvalidToken:
             raise errors.unauthorized() from None
 
@@ -63,4 +64,4 @@ class Authenticator:
         known = self._tokens.get(token)
         if known is not None:
             return known, audiences
-        return self._signer.authenticate(token, self._lookup, audiences=audiences)
+        return self._signer.authenticate(token, self._lookup, used=self._used, audiences=audiences)

@@ -30,6 +30,12 @@ class Lookup(Protocol):
     def __call__(self, kind: str, namespace: str, name: str) -> str | None: ...
 
 
+class Used(Protocol):
+    """Told that the token of a Secret was sent, before it is accepted. Raises InvalidToken where it must not be."""
+
+    def __call__(self, namespace: str, account: str, name: str) -> None: ...
+
+
 class InvalidToken(Exception):
     """Why the token is not accepted."""
 
@@ -149,12 +155,12 @@ class Signer:
         return claims
 
     def authenticate(
-        self, token: str, lookup: Lookup, *, audiences: tuple[str, ...] = ()
+        self, token: str, lookup: Lookup, *, used: Used, audiences: tuple[str, ...] = ()
     ) -> tuple[requests.User, tuple[str, ...]]:
         """The token's user and the audiences it is good for, of those asked. Raises InvalidToken."""
         claims = self.claims(token)
         if claims.get("iss") == LEGACY_ISSUER:
-            return _legacy_user(claims, lookup), audiences or self.audiences
+            return _legacy_user(claims, lookup, used), audiences or self.audiences
         now = self._clock.time()
         if claims.get("iss") not in self._issuers:
             raise InvalidToken("the token is from another issuer")
@@ -178,13 +184,12 @@ def _user(namespace: str, name: str, uid: str, extra: tuple[tuple[str, tuple[str
     return requests.User(f"{PREFIX}{namespace}:{name}", uid, groups, extra)
 
 
-def _legacy_user(claims: dict[str, Any], lookup: Lookup) -> requests.User:
+def _legacy_user(claims: dict[str, Any], lookup: Lookup, used: Used) -> requests.User:
     private = {key.rsplit("/", 1)[-1]: str(value) for key, value in claims.items()}
     namespace, name = private.get("namespace", ""), private.get("service-account.name", "")
     uid, secret = private.get("service-account.uid", ""), private.get("secret.name", "")
     _account(namespace, name, uid, lookup)
-    if lookup("secrets", namespace, secret) is None:
-        raise InvalidToken("service account token has been invalidated")
+    used(namespace, name, secret)
     return _user(namespace, name, uid)
 
 

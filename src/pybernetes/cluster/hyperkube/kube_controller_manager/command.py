@@ -39,6 +39,7 @@ def _make(given: Mapping[str, Any], clock: clocks.Clock) -> processes.Part:
         settings = Settings(
             ca=_read(given, "root-ca-file"),
             sign_token=work.signer(_read(given, "service-account-private-key-file")),
+            legacy_token_unused=given["legacy-service-account-token-clean-up-period"],
             cluster_cidr=(given["cluster-cidr"] or "") if given["allocate-node-cidrs"] else "",
             load_balancer_pool=work.pool(given["load-balancer-pool"] or ()),
             node_cidr_mask_size=given["node-cidr-mask-size"],

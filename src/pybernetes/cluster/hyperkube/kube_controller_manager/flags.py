@@ -43,6 +43,13 @@ TABLE = (
         TOKENS,
     ),
     Flag(
+        "legacy-service-account-token-clean-up-period",
+        values.DURATION,
+        365 * 86400.0,
+        "Token Secrets that the cluster made are invalid when nobody used them for this long, and deleted later.",
+        TOKENS,
+    ),
+    Flag(
         "use-service-account-credentials",
         values.BOOL,
         False,
