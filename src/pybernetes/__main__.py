@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 
+from pybernetes.cluster import output
 from pybernetes.cluster.commands import arguments as arguments_
 from pybernetes.cluster.commands import table
 
@@ -35,6 +35,10 @@ def parser_for(name: str, commands: argparse._SubParsersAction[argparse.Argument
 
 def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
+    return output.until_unread(lambda: _run(words))
+
+
+def _run(words: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="pybernetes", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -55,12 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if parsed.command is None:
         parser.print_help()
         return 2
-    try:
-        return table.load(parsed.command).run(parsed)
-    except BrokenPipeError:
-        # Whoever read our output has seen enough (`| head`); what is left of it goes nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    return table.load(parsed.command).run(parsed)
 
 
 def _kubectl(words: list[str]) -> int:

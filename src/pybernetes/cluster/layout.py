@@ -82,6 +82,9 @@ class Options:
     service_cidr: str = "10.96.0.0/12"
     cluster_cidr: str = "10.244.0.0/16"
     pod_cidr: str = "10.244.0.0/24"
+    # What `--controllers` takes; "" for none.
+    controllers: str = "*"
+    scheduler: bool = True
     legacy_tokens: bool = False
     # Ranges of addresses separated by commas.
     load_balancer_pool: str = ""
@@ -100,6 +103,11 @@ class Options:
     node_taints: str = ""
     node_capacity: str = ""
     scripts: str = ""
+
+    @property
+    def has_all_controllers(self) -> bool:
+        """Otherwise somebody else's take part, in their own time: nothing here waits for what they do."""
+        return self.controllers == "*"
 
     def write(self, path: pathlib.Path) -> None:
         path.write_text(json.dumps(asdict(self), indent=2) + "\n")

@@ -49,7 +49,9 @@ class Node:
         self._keep("kubelet", self._run_kubelet)
         self._keep("kube-proxy", self._run_proxy)
         self._api = self._client("kubelet")
-        await waiting.node_ready(self._api, self._options.node_name, self._clock)
+        await waiting.node_ready(
+            self._api, self._options.node_name, self._clock, untainted=self._options.has_all_controllers
+        )
         progress.tell("node", f"node {self._options.node_name} is Ready")
 
     async def close(self) -> None:

@@ -54,6 +54,8 @@ class Server:
             ca=authority.ca.read_bytes(),
             ca_key=authority.ca_key.read_bytes(),
             cluster_cidr=options.cluster_cidr,
+            controllers=options.controllers,
+            scheduler=options.scheduler,
             legacy_tokens=options.legacy_tokens,
             load_balancer_pool=tuple(options.load_balancer_pool.split(",")) if options.load_balancer_pool else (),
             clock=self._clock,
@@ -68,8 +70,9 @@ class Server:
         await api.listen(_socket(options), tls)
         progress.tell("apiserver", f"API server on https://{options.node_ip}:{options.api_port}")
         plane.run_components()
-        await waiting.default_account(api.client(planes.CONTROLLERS, agent="pybernetes"), self._clock)
-        progress.tell("controllers", "controllers and scheduler")
+        if options.has_all_controllers:
+            await waiting.default_account(api.client(planes.CONTROLLERS, agent="pybernetes"), self._clock)
+            progress.tell("controllers", "controllers and scheduler" if options.scheduler else "controllers")
         if options.runtime == "simulated":
             from pybernetes.cluster import simulated
 

@@ -127,9 +127,10 @@ class SimulatedNodes:
         )
         self._keep("simulated nodes", functools.partial(self._run_fleet, specs))
         client = self._api.client(FLEET, agent="pybernetes")
+        untainted = self._options.has_all_controllers
         if light:
             await self._made.wait()
-            await waiting.nodes_ready(client, len(listed), self._clock)
+            await waiting.nodes_ready(client, len(listed), self._clock, untainted=untainted)
             return
         zones = self._options.zones.split(",") if self._options.zones else []
         for at, (name, pod_range) in enumerate(zip(listed, pod_ranges(self._options), strict=True)):
@@ -137,7 +138,7 @@ class SimulatedNodes:
             self._keep(f"kubelet of {name}", functools.partial(self._run_kubelet, name, pod_range, at, zone))
             await waiting.until(client, core_v1.Node, name, lambda _: True, clock=self._clock)
         for name in listed:
-            await waiting.node_ready(client, name, self._clock)
+            await waiting.node_ready(client, name, self._clock, untainted=untainted)
 
     async def close(self) -> None:
         await self._tasks.close()

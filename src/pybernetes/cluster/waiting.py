@@ -33,13 +33,14 @@ async def until(
         await clock.sleep(pauses.next())
 
 
-async def node_ready(client: clients.Client, name: str, clock: clocks.Clock) -> None:
-    """The node is Ready, and nothing keeps pods off it."""
-    await until(client, core_v1.Node, name, is_ready, clock=clock)
+async def node_ready(client: clients.Client, name: str, clock: clocks.Clock, *, untainted: bool = True) -> None:
+    """The node is Ready and, if controllers take care of that, nothing keeps pods off it."""
+    await until(client, core_v1.Node, name, is_ready if untainted else says_ready, clock=clock)
 
 
-async def nodes_ready(client: clients.Client, count: int, clock: clocks.Clock) -> None:
-    """At least so many nodes are Ready."""
+async def nodes_ready(client: clients.Client, count: int, clock: clocks.Clock, *, untainted: bool = True) -> None:
+    """As `node_ready`, of at least so many nodes."""
+    holds = is_ready if untainted else says_ready
     ready: set[str] = set()
     pauses = backoff.Backoff(first=0.02, cap=0.5)
     while True:
@@ -49,7 +50,7 @@ async def nodes_ready(client: clients.Client, count: int, clock: clocks.Clock) -
                     ready.update(
                         event.object.metadata.name
                         for event in batch
-                        if event.type in ("ADDED", "MODIFIED") and is_ready(event.object)
+                        if event.type in ("ADDED", "MODIFIED") and holds(event.object)
                     )
                     if len(ready) >= count:
                         return
@@ -62,7 +63,9 @@ async def default_account(client: clients.Client, clock: clocks.Clock) -> None:
 
 
 def is_ready(node: core_v1.Node) -> bool:
-    fits = all(taint.effect not in ("NoSchedule", "NoExecute") for taint in node.spec.taints)
-    return fits and any(
-        condition.type == "Ready" and condition.status == "True" for condition in node.status.conditions
-    )
+    """It says so, and takes pods."""
+    return says_ready(node) and all(taint.effect not in ("NoSchedule", "NoExecute") for taint in node.spec.taints)
+
+
+def says_ready(node: core_v1.Node) -> bool:
+    return any(condition.type == "Ready" and condition.status == "True" for condition in node.status.conditions)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import pathlib
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -156,6 +158,21 @@ def test_runtime_configurations_that_cannot_be(
     where = ["--data-dir", str(tmp_path), "--runtime", "simulated"]
     assert program.main(["up", *where, "--runtime-config", text]) == 1
     assert f"--runtime-config: {words}" in capsys.readouterr().err
+
+
+def test_controllers_that_nobody_knows(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
+    where = ["--data-dir", str(tmp_path), "--runtime", "simulated"]
+    assert program.main(["up", *where, "--controllers", "*,-fly"]) == 1
+    assert "--controllers: '-fly' is not in the list of known controllers" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words", [["pybernetes", "up", "--help"], ["pybernetes.cluster.hyperkube", "kube-apiserver", "-h"]]
+)
+def test_whoever_has_seen_enough_stops_reading(words: list[str]) -> None:
+    command = f"{sys.executable} -m {' '.join(words)} | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 class TestSnapshot:

@@ -68,6 +68,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--node-name", default="", metavar="NAME", help="of this machine's node (the host name)")
     _add_simulation(parser)
     parser.add_argument(
+        "--controllers",
+        default="*",
+        metavar="NAMES",
+        help="which controllers run: '*' all that are on by default, 'foo' that one, '-foo' not that one, '' none "
+        "(*); to try others against this API server",
+    )
+    parser.add_argument("--no-scheduler", action="store_true", help="leave scheduling to somebody else")
+    parser.add_argument(
         "--legacy-service-account-tokens",
         action="store_true",
         help="make a token Secret for every service account, as clusters did before 1.24",
@@ -158,6 +166,8 @@ def _options(arguments: argparse.Namespace) -> layout.Options:
         node_name=arguments.node_name or machine.node_name(),
         node_ip="127.0.0.1" if simulated else machine.address(),
         kubelet_port=arguments.kubelet_port,
+        controllers=arguments.controllers,
+        scheduler=not arguments.no_scheduler,
         legacy_tokens=arguments.legacy_service_account_tokens,
         load_balancer_pool=arguments.load_balancer_pool,
         token_auth_file=_absolute(arguments.token_auth_file),
@@ -193,6 +203,13 @@ def _problem(options: layout.Options) -> str:
             resources.kinds(resources.parse_runtime_config(options.runtime_config))
         except ValueError as error:
             return f"--runtime-config: {error}"
+    if options.controllers != "*":
+        from pybernetes.controllers import run as controllers
+
+        try:
+            controllers.chosen(options.controllers)
+        except ValueError as error:
+            return f"--controllers: {error}."
     if options.load_balancer_pool:
         from pybernetes.controllers.loadbalancer import pool
 

@@ -6,6 +6,7 @@ import pathlib
 import sys
 from collections.abc import Sequence
 
+from pybernetes.cluster import output
 from pybernetes.cluster.hyperkube import table
 
 
@@ -20,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if name not in table.COMPONENTS:
         print(_absent(name), file=sys.stderr)
         return 2
-    return table.load(name).main(words[1:])
+    return output.until_unread(lambda: table.load(name).main(words[1:]))
 
 
 def _listed() -> str:
