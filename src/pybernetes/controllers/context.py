@@ -41,6 +41,7 @@ class Settings:
     signing_key: bytes = b""
     signing_duration: float = 365 * 86400.0
     cluster_cidr: str = ""
+    max_endpoints_per_slice: int = 100
     load_balancer_pool: tuple[str, ...] = ()
     node_cidr_mask_size: int = 24
     node_monitor_grace_period: float = 50.0

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from pybernetes.api.types import core_v1, discovery_v1, meta_v1
-from pybernetes.controllers.endpointslice import planner
+from pybernetes.controllers.endpointslice import planner, topology
 from tests.fakes.cluster import FakeCluster
 
 ONLY = "endpoints-controller,endpointslice-controller"
@@ -28,7 +28,7 @@ def pod(number: int, *, ready: bool = True, port: int = 8080, deleted: bool = Fa
     )
 
 
-NODES = {"n1": core_v1.Node(metadata=meta_v1.ObjectMeta(name="n1", labels={planner.ZONE: "z1"}))}
+NODES = {"n1": core_v1.Node(metadata=meta_v1.ObjectMeta(name="n1", labels={topology.ZONE: "z1"}))}
 
 
 def conditions(endpoint: discovery_v1.Endpoint) -> tuple[bool | None, ...]:
@@ -37,7 +37,7 @@ def conditions(endpoint: discovery_v1.Endpoint) -> tuple[bool | None, ...]:
 
 
 def test_the_first_slice() -> None:
-    plan = planner.plan(service(), [pod(1), pod(2, ready=False), pod(3, deleted=True)], [], NODES)
+    plan = planner.plan(service(), [pod(1), pod(2, ready=False), pod(3, deleted=True)], [], NODES, topology.Topology())
     (one,) = plan.create
     assert (one.metadata.generateName, one.addressType) == ("web-", "IPv4")
     assert one.metadata.labels == {
@@ -55,33 +55,33 @@ def test_the_first_slice() -> None:
 
 
 def test_a_service_without_pods_keeps_a_placeholder() -> None:
-    plan = planner.plan(service(), [], [], NODES)
+    plan = planner.plan(service(), [], [], NODES, topology.Topology())
     assert [(len(one.endpoints), len(one.ports)) for one in plan.create] == [(0, 0)]
     plan.create[0].metadata.name = "web-a"
-    assert planner.plan(service(), [], plan.create, NODES) == planner.Plan()
+    assert planner.plan(service(), [], plan.create, NODES, topology.Topology()) == planner.Plan()
 
 
 def test_slices_hold_a_hundred_and_change_one_at_a_time() -> None:
     everyone = [pod(number) for number in range(250)]
-    first = planner.plan(service(), everyone, [], NODES).create
+    first = planner.plan(service(), everyone, [], NODES, topology.Topology()).create
     assert [len(one.endpoints) for one in first] == [100, 100, 50]
-    assert planner.plan(service(), everyone, first, NODES) == planner.Plan()
-    fewer = planner.plan(service(), everyone[1:], first, NODES)
+    assert planner.plan(service(), everyone, first, NODES, topology.Topology()) == planner.Plan()
+    fewer = planner.plan(service(), everyone[1:], first, NODES, topology.Topology())
     assert [len(one.endpoints) for one in fewer.update] == [99]
-    more = planner.plan(service(), [*everyone, pod(250)], first, NODES)
+    more = planner.plan(service(), [*everyone, pod(250)], first, NODES, topology.Topology())
     assert [len(one.endpoints) for one in more.update] == [51]
     assert not more.create
 
 
 def test_pods_with_other_port_numbers_have_slices_of_their_own() -> None:
-    plan = planner.plan(service(), [pod(1), pod(2, port=9090)], [], NODES)
+    plan = planner.plan(service(), [pod(1), pod(2, port=9090)], [], NODES, topology.Topology())
     assert sorted(one.ports[0].port or 0 for one in plan.create) == [8080, 9090]
 
 
 def test_slices_of_a_family_the_service_no_longer_has_go() -> None:
-    existing = planner.plan(service(ipFamilies=["IPv4", "IPv6"]), [pod(1)], [], NODES).create
+    existing = planner.plan(service(ipFamilies=["IPv4", "IPv6"]), [pod(1)], [], NODES, topology.Topology()).create
     assert {one.addressType for one in existing} == {"IPv4", "IPv6"}
-    plan = planner.plan(service(), [pod(1)], existing, NODES)
+    plan = planner.plan(service(), [pod(1)], existing, NODES, topology.Topology())
     assert [one.addressType for one in plan.delete] == ["IPv6"]
 
 

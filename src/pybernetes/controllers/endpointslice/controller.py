@@ -7,6 +7,7 @@ from pybernetes.api.types import core_v1, discovery_v1
 from pybernetes.controllers import pods, services
 from pybernetes.controllers.context import Context
 from pybernetes.controllers.endpointslice import planner
+from pybernetes.controllers.endpointslice import topology as topologies
 from pybernetes.controllers.expectations import Expectations
 from pybernetes.informers import key_of, split_key
 
@@ -21,6 +22,7 @@ class EndpointSlices:
         self._recorder = context.recorder(NAME)
         self._queue = context.queue(NAME)
         self._expected = Expectations(context.clock)
+        self._topology = topologies.Topology()
         self._services = context.informers.of(core_v1.Service)
         self._pods = context.informers.of(core_v1.Pod)
         self._nodes = context.informers.of(core_v1.Node)
@@ -46,10 +48,13 @@ class EndpointSlices:
         self._queue.add(key, f"EndpointSlice {key_of(one)} changed")
 
     def _node_changed(self, old: core_v1.Node | None, new: core_v1.Node | None) -> None:
-        zones = {node.metadata.labels.get(planner.ZONE) for node in (old, new) if node is not None}
+        zones = {node.metadata.labels.get(topologies.ZONE) for node in (old, new) if node is not None}
         if len(zones) > 1:
             for service in self._services.cache:
                 self._queue.add(key_of(service), "a node's zone changed")
+        if old is None or new is None or len(zones) > 1 or topologies.ready(old) != topologies.ready(new):
+            for key in self._topology.learn(self._nodes.cache):
+                self._queue.add(key, "a zone has too few of its endpoints since nodes changed")
 
     async def reconcile(self, key: str) -> None:
         namespace, name = split_key(key)
@@ -57,12 +62,22 @@ class EndpointSlices:
         if service is None:
             # The garbage collector removes the slices, which the Service owns.
             self._expected.forget(key)
+            self._topology.forget(key)
             return
         if not services.has_endpoints(service) or not self._expected.satisfied(key):
             return
         existing = [one for one in self._slices.cache.index("service", key) if one.metadata.deletionTimestamp is None]
         nodes = {node.metadata.name: node for node in self._nodes.cache}
-        plan = planner.plan(service, self._watcher.pods_of(service), existing, nodes)
+        plan = planner.plan(
+            service,
+            self._watcher.pods_of(service),
+            existing,
+            nodes,
+            self._topology,
+            limit=self._context.settings.max_endpoints_per_slice,
+        )
+        for severity, reason, message in plan.events:
+            self._recorder.event(service, severity, reason, message)
         try:
             await self._write(key, plan)
         except errors.StatusError as error:

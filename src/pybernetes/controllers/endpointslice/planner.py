@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from pybernetes.api import codecs, names
 from pybernetes.api.types import core_v1, discovery_v1, meta_v1
 from pybernetes.controllers import owners, pods, services
+from pybernetes.controllers.endpointslice import topology as topologies
+from pybernetes.informers import key_of
 
 MANAGER = "endpointslice-controller.k8s.io"
 MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
 SERVICE_NAME = "kubernetes.io/service-name"
-ZONE = "topology.kubernetes.io/zone"
 LIMIT = 100
 _RESERVED = frozenset((MANAGED_BY, SERVICE_NAME, services.HEADLESS_LABEL))
 
@@ -31,6 +32,7 @@ class Plan:
     create: Slices = field(default_factory=list)
     update: Slices = field(default_factory=list)
     delete: Slices = field(default_factory=list)
+    events: list[topologies.Event] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -46,20 +48,56 @@ def plan(
     selected: Iterable[core_v1.Pod],
     existing: Slices,
     nodes: Mapping[str, core_v1.Node],
+    topology: topologies.Topology,
+    *,
+    limit: int = LIMIT,
 ) -> Plan:
-    """The changes that bring the existing slices in line."""
+    """The changes that bring the existing slices in line; none holds more endpoints than the limit."""
     result = Plan()
     selected = list(selected)
     families = services.families(service)
     result.delete = [one for one in existing if one.addressType not in families]
     for family in families:
         of_family = [one for one in existing if one.addressType == family]
-        _plan_family(result, service, family, _groups(service, selected, nodes, family), of_family)
+        planned = Plan()
+        _plan_family(planned, service, family, _groups(service, selected, nodes, family), of_family, limit)
+        _hint(planned, service, family, of_family, topology)
+        result.create += planned.create
+        result.update += planned.update
+        result.delete += planned.delete
+        result.events += planned.events
     return result
 
 
+def _hint(
+    planned: Plan, service: core_v1.Service, family: str, existing: Slices, topology: topologies.Topology
+) -> None:
+    """Have the slices of a family say which zones and nodes they are for."""
+    touched = {one.metadata.name for one in (*planned.update, *planned.delete)}
+    changes = topologies.Changes(
+        planned.create, planned.update, [one for one in existing if one.metadata.name not in touched]
+    )
+    key = key_of(service)
+    if topologies.is_auto(service):
+        topology.spread(changes, key, family)
+    else:
+        if topology.forget(key, family):
+            message = f"{topologies.DISABLED}, addressType: {family}"
+            changes.events.append(("Warning", "TopologyAwareHintsDisabled", message))
+        if topologies.is_close(service):
+            topologies.close(changes, service)
+        else:
+            topologies.clear(changes)
+    planned.update, planned.events = changes.update, changes.events
+
+
 def _plan_family(
-    result: Plan, service: core_v1.Service, family: str, groups: dict[PortKey, _Group], existing: Slices
+    result: Plan,
+    service: core_v1.Service,
+    family: str,
+    groups: dict[PortKey, _Group],
+    existing: Slices,
+    limit: int,
 ) -> None:
     by_ports: dict[PortKey, Slices] = {}
     stale: Slices = []
@@ -70,7 +108,7 @@ def _plan_family(
             stale.append(one)
     created: Slices = []
     for key, group in groups.items():
-        created += _plan_group(result, service, family, group, by_ports.pop(key, []), stale)
+        created += _plan_group(result, service, family, group, by_ports.pop(key, []), stale, limit)
     for slices in by_ports.values():
         stale += slices
     if len(stale) == len(existing) and not created:
@@ -98,13 +136,19 @@ def _reuse(result: Plan, service: core_v1.Service, created: Slices, stale: Slice
 
 
 def _plan_group(
-    result: Plan, service: core_v1.Service, family: str, group: _Group, existing: Slices, stale: Slices
+    result: Plan,
+    service: core_v1.Service,
+    family: str,
+    group: _Group,
+    existing: Slices,
+    stale: Slices,
+    limit: int,
 ) -> Slices:
     missing = dict(group.endpoints)
     changed: Slices = []
     unchanged: Slices = []
     for one in existing:
-        kept = [missing.pop(uid) for uid in map(_uid, one.endpoints) if uid in missing]
+        kept = [_kept(endpoint, missing.pop(uid)) for endpoint in one.endpoints if (uid := _uid(endpoint)) in missing]
         if kept == one.endpoints and _labels_right(one, service):
             unchanged.append(one)
             continue
@@ -114,11 +158,11 @@ def _plan_group(
         changed.append(copy)
     left = list(missing.values())
     for one in changed:
-        room = LIMIT - len(one.endpoints)
+        room = limit - len(one.endpoints)
         one.endpoints += left[:room]
         left = left[room:]
-    if left and len(left) < LIMIT:
-        fitting = [one for one in unchanged if len(one.endpoints) + len(left) <= LIMIT]
+    if left and len(left) < limit:
+        fitting = [one for one in unchanged if len(one.endpoints) + len(left) <= limit]
         if fitting:
             copy = codecs.copy(max(fitting, key=lambda one: len(one.endpoints)))
             copy.endpoints += left
@@ -127,11 +171,16 @@ def _plan_group(
     for one in changed:
         (result.update if one.endpoints else stale).append(one)
     created = []
-    for start in range(0, len(left), LIMIT):
+    for start in range(0, len(left), limit):
         fresh = _new_slice(service, family, group.ports)
-        fresh.endpoints = left[start : start + LIMIT]
+        fresh.endpoints = left[start : start + limit]
         created.append(fresh)
     return created
+
+
+def _kept(old: discovery_v1.Endpoint, fresh: discovery_v1.Endpoint) -> discovery_v1.Endpoint:
+    """The endpoint as it is now, with the hints that it has."""
+    return old if topologies.same_but_for_hints(old, fresh) else fresh
 
 
 def _groups(
@@ -155,7 +204,7 @@ def _endpoint(
 ) -> discovery_v1.Endpoint:
     serving = pods.is_ready(pod)
     terminating = pod.metadata.deletionTimestamp is not None
-    zone = node.metadata.labels.get(ZONE) if node is not None else None
+    zone = node.metadata.labels.get(topologies.ZONE) if node is not None else None
     return discovery_v1.Endpoint(
         addresses=found,
         conditions=discovery_v1.EndpointConditions(

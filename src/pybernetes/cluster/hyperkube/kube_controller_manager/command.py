@@ -42,6 +42,7 @@ def _make(given: Mapping[str, Any], clock: clocks.Clock) -> processes.Part:
             legacy_token_unused=given["legacy-service-account-token-clean-up-period"],
             cluster_cidr=(given["cluster-cidr"] or "") if given["allocate-node-cidrs"] else "",
             load_balancer_pool=work.pool(given["load-balancer-pool"] or ()),
+            max_endpoints_per_slice=given["max-endpoints-per-slice"],
             node_cidr_mask_size=given["node-cidr-mask-size"],
             node_monitor_grace_period=given["node-monitor-grace-period"],
             terminated_pod_threshold=given["terminated-pod-gc-threshold"],

@@ -21,6 +21,7 @@ TABLE = (
     Flag("allocate-node-cidrs", values.BOOL, False, "Give each node such a range.", NODES),
     Flag("node-cidr-mask-size", values.INT, 24, "The mask of such a range.", NODES),
     Flag("node-monitor-grace-period", values.DURATION, 50.0, "How long a node may be silent before it is lost.", NODES),
+    Flag("max-endpoints-per-slice", values.INT, 100, "No EndpointSlice has more endpoints than this.", SERVICES),
     Flag(
         "load-balancer-pool",
         values.STRINGS,
