@@ -28,6 +28,8 @@ class Settings:
     - `signing_certificate`, `signing_key`: what CertificateSigningRequests are signed with, in PEM; `signing_duration`
       is how long such certificates last at most. Without a key nothing is signed.
     - `legacy_token_unused`: token Secrets of old are invalid when they were not used for this long.
+    - `node_eviction_rate`, `secondary_node_eviction_rate`: nodes of a zone that lose their pods per second, the latter
+      in zones of more than `large_cluster_size_threshold` nodes of which a share of `unhealthy_zone_threshold` is lost.
     - `cluster_cidr`: the pods' addresses; empty: nodes get no ranges from us.
     - `load_balancer_pool`: what Services of type LoadBalancer get addresses from (see `loadbalancer.pool`).
     """
@@ -46,6 +48,10 @@ class Settings:
     node_cidr_mask_size: int = 24
     node_monitor_grace_period: float = 50.0
     node_startup_grace_period: float = 60.0
+    node_eviction_rate: float = 0.1
+    secondary_node_eviction_rate: float = 0.01
+    large_cluster_size_threshold: int = 50
+    unhealthy_zone_threshold: float = 0.55
     terminated_pod_threshold: int = 12500
 
 

@@ -29,17 +29,18 @@ def test_taints_follow_conditions() -> None:
     member = node(ready="False")
     member.spec.unschedulable = True
     member.spec.taints = [core_v1.Taint(key="mine", effect="NoSchedule")]
-    wanted = health.taints(member, disrupted=False, now=0.0)
+    wanted = health.taints(member, evicting=True, now=0.0)
     assert [(taint.key, taint.effect) for taint in wanted] == [
         ("mine", "NoSchedule"),
         (health.NOT_READY, "NoExecute"),
         (health.NOT_READY, "NoSchedule"),
         (health.UNSCHEDULABLE, "NoSchedule"),
     ]
+    assert health.NO_EXECUTE not in {t.effect for t in health.taints(member, evicting=False, now=0.0)}
     member.spec.taints = wanted
-    assert health.taints(member, disrupted=False, now=9.0) == wanted
+    assert health.taints(member, evicting=True, now=9.0) == wanted
     member.status.conditions[0].status, member.spec.unschedulable = "True", False
-    assert [taint.key for taint in health.taints(member, disrupted=False, now=0.0)] == ["mine"]
+    assert [taint.key for taint in health.taints(member, evicting=True, now=0.0)] == ["mine"]
 
 
 async def test_a_silent_node_becomes_unknown_and_loses_its_pods() -> None:

@@ -35,6 +35,12 @@ def integer(text: str) -> int:
     return int(text)
 
 
+def decimal(text: str) -> float:
+    if not re.fullmatch(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?", text):
+        raise ValueError("must be a number")
+    return float(text)
+
+
 def seconds(text: str) -> float:
     """`1h30m`, `300ms`, `1.5s`: Go's durations, in seconds."""
     if not _DURATION.fullmatch(text):
@@ -79,6 +85,7 @@ def ports(text: str) -> tuple[int, int]:
 
 BOOL = Kind("", boolean)
 INT = Kind("int", integer)
+FLOAT = Kind("float", decimal)
 STRING = Kind("string", str)
 STRINGS = Kind("strings", listed, many=True)
 # Given once for each value: a value may hold a comma.

@@ -50,23 +50,28 @@ def silent(node: core_v1.Node, now: float) -> list[core_v1.NodeCondition]:
     return result
 
 
-def taints(node: core_v1.Node, *, disrupted: bool, now: float) -> list[core_v1.Taint]:
+def taints(node: core_v1.Node, *, evicting: bool, now: float) -> list[core_v1.Taint]:
     """The taints that the node should have; others' are kept.
 
-    `disrupted`: no node at all is ready. Then it is likely our own view that is wrong, and nothing is evicted.
+    `evicting`: if it is not ready, its pods are to go.
     """
     wanted = {(UNSCHEDULABLE, NO_SCHEDULE)} if node.spec.unschedulable else set()
     for condition in node.status.conditions:
         key = _TAINTS.get((condition.type, condition.status))
         if key is not None:
             wanted.add((key, NO_SCHEDULE))
-    evicting = {"False": NOT_READY, "Unknown": UNREACHABLE}.get(ready(node))
-    if evicting is not None and not disrupted:
-        wanted.add((evicting, NO_EXECUTE))
+    reason = {"False": NOT_READY, "Unknown": UNREACHABLE}.get(ready(node))
+    if reason is not None and evicting:
+        wanted.add((reason, NO_EXECUTE))
     kept = [taint for taint in node.spec.taints if not _is_ours(taint) or (taint.key, taint.effect) in wanted]
     missing = wanted - {(taint.key, taint.effect) for taint in kept}
     stamp = times.to_time(now)
     return kept + [core_v1.Taint(key=key, effect=effect, timeAdded=stamp) for key, effect in sorted(missing)]
+
+
+def is_evicting(node: core_v1.Node) -> bool:
+    """Whether the node's pods have been told to go, for either reason."""
+    return any(taint.effect == NO_EXECUTE and taint.key in (NOT_READY, UNREACHABLE) for taint in node.spec.taints)
 
 
 def _is_ours(taint: core_v1.Taint) -> bool:

@@ -45,6 +45,11 @@ def _make(given: Mapping[str, Any], clock: clocks.Clock) -> processes.Part:
             max_endpoints_per_slice=given["max-endpoints-per-slice"],
             node_cidr_mask_size=given["node-cidr-mask-size"],
             node_monitor_grace_period=given["node-monitor-grace-period"],
+            node_startup_grace_period=given["node-startup-grace-period"],
+            node_eviction_rate=given["node-eviction-rate"],
+            secondary_node_eviction_rate=given["secondary-node-eviction-rate"],
+            unhealthy_zone_threshold=given["unhealthy-zone-threshold"],
+            large_cluster_size_threshold=given["large-cluster-size-threshold"],
             terminated_pod_threshold=given["terminated-pod-gc-threshold"],
         )
     except ValueError as error:

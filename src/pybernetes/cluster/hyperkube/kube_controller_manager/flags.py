@@ -22,6 +22,17 @@ TABLE = (
     Flag("node-cidr-mask-size", values.INT, 24, "The mask of such a range.", NODES),
     Flag("node-monitor-grace-period", values.DURATION, 50.0, "How long a node may be silent before it is lost.", NODES),
     Flag("max-endpoints-per-slice", values.INT, 100, "No EndpointSlice has more endpoints than this.", SERVICES),
+    Flag("node-startup-grace-period", values.DURATION, 60.0, "As much for a node that is only starting.", NODES),
+    Flag("node-eviction-rate", values.FLOAT, 0.1, "Lost nodes of a zone that lose their pods, per second.", NODES),
+    Flag(
+        "secondary-node-eviction-rate",
+        values.FLOAT,
+        0.01,
+        "As many where most of a zone is lost; none in zones that are not large.",
+        NODES,
+    ),
+    Flag("unhealthy-zone-threshold", values.FLOAT, 0.55, "What share of a zone is most of it; at least 3.", NODES),
+    Flag("large-cluster-size-threshold", values.INT, 50, "Zones of more nodes than this are large.", NODES),
     Flag(
         "load-balancer-pool",
         values.STRINGS,
