@@ -29,6 +29,7 @@ from pybernetes.controllers.loadbalancer import LoadBalancers
 from pybernetes.controllers.node import eviction, ipam, lifecycle, podgc, ttl
 from pybernetes.controllers.quota import ResourceQuotas
 from pybernetes.controllers.replicaset import ReplicaSets, replication
+from pybernetes.controllers.resourceclaim import ResourceClaims
 from pybernetes.controllers.statefulset import StatefulSets
 from pybernetes.controllers.volume import binder, ephemeral, protection
 
@@ -68,6 +69,7 @@ CONTROLLERS: dict[str, Callable[[Context], Controller]] = {
     "ephemeral-volume-controller": ephemeral.EphemeralVolumes,
     "clusterrole-aggregation-controller": clusterrole_aggregation.ClusterRoleAggregation,
     "root-ca-certificate-publisher-controller": root_ca.RootCA,
+    "resourceclaim-controller": ResourceClaims,
     "legacy-serviceaccount-token-cleaner-controller": legacy_tokens.LegacyTokens,
     "service-cidr-controller": service_cidrs.ServiceCIDRs,
 }
