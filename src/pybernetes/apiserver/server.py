@@ -34,7 +34,7 @@ from pybernetes.apiserver.endpoints import (
 from pybernetes.apiserver.endpoints import scope as scopes
 from pybernetes.apiserver.extensions import discovery, openapi
 from pybernetes.apiserver.extensions.custom import definitions, serving
-from pybernetes.apiserver.forwarding import backend
+from pybernetes.apiserver.forwarding import backend, webhooks
 from pybernetes.apiserver.http import listener, responder
 from pybernetes.apiserver.resources import kind as kinds_
 from pybernetes.apiserver.resources import table as resource_table
@@ -109,7 +109,15 @@ class ApiServer:
             live={"ping": lambda: None, "etcd": self._store_problem},
             ready={"poststarthook/rbac/bootstrap-roles": self._bootstrap_problem},
         )
-        self._definitions = definitions.Definitions(self.registry, store, clock=clock, chance=chance)
+        self.webhooks = webhooks.Webhooks(
+            services=collection("", "services"),
+            slices=collection("discovery.k8s.io", "endpointslices"),
+            clock=clock,
+            chance=chance,
+        )
+        self._definitions = definitions.Definitions(
+            self.registry, store, webhooks=self.webhooks, clock=clock, chance=chance
+        )
         # Further lines of /metrics, of whoever shares the process.
         self.more_metrics: list[Callable[[], Iterable[str]]] = []
         self._metrics = metrics.Metrics(
@@ -160,6 +168,7 @@ class ApiServer:
         await self._legacy_tokens.close()
         await self._listener.close()
         await self._backend.close()
+        await self.webhooks.close()
         for transport in self._loopbacks:
             await transport.close()
         self.registry.close()
@@ -219,6 +228,7 @@ class ApiServer:
         host = hosts.Host(
             registry=self.registry,
             authorizer=self._authorizer,
+            webhooks=self.webhooks,
             clock=self._clock,
             chance=self._chance,
             configuration=settings.admission_configuration,

@@ -73,6 +73,7 @@ class TestAdmission:
             host = hosts.Host(
                 registry=server.api.registry,
                 authorizer=authorizer.Superusers(),
+                webhooks=server.api.webhooks,
                 clock=server.clock,
                 chance=Chance(1),
             )

@@ -25,7 +25,8 @@ SCALARS = ("bool", "bytes", "double", "dyn", "duration", "int", "string", "times
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Declaration:
-    """A type. `kind` is one of SCALARS, or list and map with their `element`, or object with its `fields`.
+    """A type. `kind` is one of SCALARS, or list and map with their `element`, or object with its `fields`; or the name
+    of a type of the libraries, for a variable.
 
     Fields have the names that expressions call them by; `names` are those in JSON. `most` is how many elements or bytes
     there can be; `least` is how few bytes of JSON it takes.

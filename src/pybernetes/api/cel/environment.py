@@ -55,16 +55,29 @@ class Variable(NamedTuple):
 
 
 class Program:
-    """A compiled expression. `kind` names the type of its value, `worst` is what it can cost, `uses` its variables."""
+    """A compiled expression. `kind` names the type of its value, `worst` is what it can cost, `uses` its variables.
 
-    __slots__ = ("_expression", "_optional", "kind", "uses", "worst")
+    `reads` has the fields that it takes from variables, as pairs of names.
+    """
 
-    def __init__(self, expression: Any, *, kind: str, worst: int, uses: set[str], optional: str) -> None:
+    __slots__ = ("_expression", "_optional", "kind", "reads", "uses", "worst")
+
+    def __init__(
+        self,
+        expression: Any,
+        *,
+        kind: str,
+        worst: int,
+        uses: set[str],
+        optional: str,
+        reads: frozenset[tuple[str, str]] = frozenset(),
+    ) -> None:
         self._expression = expression
         self._optional = optional
         self.kind = kind
         self.worst = worst
         self.uses = uses
+        self.reads = reads
 
     def evaluate(self, bindings: Mapping[str, Any]) -> Any:
         """The value, for variables bound to values of `values.of`. Raises EvaluationError."""
@@ -125,6 +138,11 @@ class Environment:
             # Of what makes the optional value, only the result is the expression.
             uses=(tree.root.children[-1] if self._optional else tree.root).idents() & set(self._declared),
             optional=self._optional,
+            reads=frozenset(
+                (node.target.name, node.name)
+                for node in tree.root.walk()
+                if node.kind == syntax.SELECT and node.target is not None and node.target.kind == syntax.IDENT
+            ),
         )
 
 

@@ -72,7 +72,7 @@ def _type(file: descriptor_pb2.FileDescriptorProto, declared: declarations.Decla
     if declared.element is not None:
         inner = _type(file, declared.element, f"{name}Element")
         return cel.Type.List(inner) if declared.kind == "list" else cel.Type.Map(cel.Type.STRING, inner)
-    return _TYPES[declared.kind]
+    return _TYPES.get(declared.kind) or cel.Type(declared.kind)
 
 
 def _message(message: descriptor_pb2.DescriptorProto, declared: declarations.Declaration, path: str) -> None:

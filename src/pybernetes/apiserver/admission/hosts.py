@@ -8,6 +8,7 @@ from typing import Any
 
 from pybernetes.apiserver import registry as registries
 from pybernetes.apiserver.authz import authorizer as authorizers
+from pybernetes.apiserver.forwarding import webhooks
 from pybernetes.apiserver.storage import collection as collections
 from pybernetes.kits import chance as chances
 from pybernetes.kits import clock as clocks
@@ -19,6 +20,7 @@ class Host:
 
     registry: registries.Registry
     authorizer: authorizers.Authorizer
+    webhooks: webhooks.Webhooks
     clock: clocks.Clock
     chance: chances.Chance
     configuration: Mapping[str, Any] = field(default_factory=dict)

@@ -21,6 +21,8 @@ from pybernetes.apiserver.admission import (
     storage_object_in_use,
     taint_nodes,
 )
+from pybernetes.apiserver.admission.webhooks import mutating as mutating_webhooks
+from pybernetes.apiserver.admission.webhooks import validating as validating_webhooks
 
 # None: a name of upstream's behind which there is nothing here, or nothing while the features it is for are off.
 TABLE: tuple[tuple[str, Callable[[hosts.Host], plugin.Plugin] | None], ...] = (
@@ -72,9 +74,9 @@ TABLE: tuple[tuple[str, Callable[[hosts.Host], plugin.Plugin] | None], ...] = (
     ("JobValidation", None),
     ("PodResizeValidator", None),
     ("MutatingAdmissionPolicy", None),
-    ("MutatingAdmissionWebhook", None),
+    ("MutatingAdmissionWebhook", mutating_webhooks.MutatingAdmissionWebhook),
     ("ValidatingAdmissionPolicy", None),
-    ("ValidatingAdmissionWebhook", None),
+    ("ValidatingAdmissionWebhook", validating_webhooks.ValidatingAdmissionWebhook),
     ("ResourceQuota", lambda host: resource_quota.ResourceQuota(host.collection("", "resourcequotas"))),
     ("AlwaysDeny", None),
 )

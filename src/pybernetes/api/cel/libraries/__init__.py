@@ -13,9 +13,20 @@ from cel_expr_python import cel
 from google.protobuf import descriptor_pool
 
 from pybernetes.api.cel import messages
-from pybernetes.api.cel.libraries import addresses, lists, opaque, operators, patterns, quantities, semvers, urls
+from pybernetes.api.cel.libraries import (
+    addresses,
+    authorizers,
+    jsonpatches,
+    lists,
+    opaque,
+    operators,
+    patterns,
+    quantities,
+    semvers,
+    urls,
+)
 
-TABLE = (urls, patterns, lists, quantities, addresses, semvers)
+TABLE = (urls, patterns, lists, quantities, addresses, semvers, authorizers, jsonpatches)
 
 
 @functools.cache

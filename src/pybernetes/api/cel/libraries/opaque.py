@@ -11,7 +11,12 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 QUANTITY, URL, SEMVER = "kubernetes.Quantity", "kubernetes.URL", "kubernetes.Semver"
 IP, CIDR = "net.IP", "net.CIDR"
-NAMES = (QUANTITY, URL, SEMVER, IP, CIDR)
+# What an authorizer is asked with, step by step; `authorizers.py` has the functions.
+AUTHORIZATION = tuple(
+    f"kubernetes.authorization.{name}"
+    for name in ("Authorizer", "PathCheck", "GroupCheck", "ResourceCheck", "Decision")
+)
+NAMES = (QUANTITY, URL, SEMVER, IP, CIDR, *AUTHORIZATION)
 
 
 class Call(NamedTuple):
@@ -44,10 +49,10 @@ def declare(pool: descriptor_pool.DescriptorPool) -> None:
 def _files() -> tuple[bytes, ...]:
     kind = descriptor_pb2.FieldDescriptorProto
     found = []
-    for package in ("kubernetes", "net"):
+    for package in ("kubernetes", "net", "kubernetes.authorization"):
         file = descriptor_pb2.FileDescriptorProto(name=f"{package}.proto", package=package, syntax="proto3")
         for name in NAMES:
-            if name.startswith(f"{package}."):
+            if name.rpartition(".")[0] == package:
                 message = file.message_type.add(name=name.rpartition(".")[2])
                 message.field.add(name="text", number=1, type=kind.TYPE_STRING, label=kind.LABEL_OPTIONAL)
         found.append(file.SerializeToString())

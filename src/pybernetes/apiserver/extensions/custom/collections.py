@@ -193,6 +193,10 @@ class Version(collections.Collection):
         await self.ready()
         return removed
 
+    async def converted(self, obj: custom.Object) -> custom.Object:
+        """An object of any version in this one. Raises StatusError where a webhook fails to convert it."""
+        return (await self._converter.convert_all([obj], self.carrier))[0]
+
     async def _for_storage(self, obj: custom.Object) -> custom.Object:
         if type(obj) is self._storage:
             return obj

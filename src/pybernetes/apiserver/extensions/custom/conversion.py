@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from pybernetes.api import codecs, custom, errors, fields
 from pybernetes.api.types import apiextensions_v1
-from pybernetes.apiserver.extensions.custom import webhook
 from pybernetes.apiserver.resources import checks
 from pybernetes.kits import chance as chances
 
+# A review -> the answered review. Raises OSError or ValueError.
+Call = Callable[[Any], Awaitable[Any]]
 Types = Mapping[str, type[custom.Object]]
 
 
@@ -61,7 +62,7 @@ class Asking:
     def __init__(
         self,
         definition: apiextensions_v1.CustomResourceDefinition,
-        call: webhook.Call,
+        call: Call,
         chance: chances.Chance,
     ) -> None:
         conversion = definition.spec.conversion

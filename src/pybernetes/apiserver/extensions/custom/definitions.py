@@ -19,6 +19,7 @@ from pybernetes.api import codecs, errors, times
 from pybernetes.api.types import apiextensions_v1
 from pybernetes.apiserver import registry as registries
 from pybernetes.apiserver.extensions.custom import approval, names
+from pybernetes.apiserver.forwarding import webhooks as webhooks_
 from pybernetes.apiserver.storage import collection as collections
 from pybernetes.apiserver.storage import item as items
 from pybernetes.apiserver.storage import selection, watchers
@@ -46,9 +47,11 @@ class Definitions:
         registry: registries.Registry,
         store: stores.Store,
         *,
+        webhooks: webhooks_.Webhooks,
         clock: clocks.Clock,
         chance: chances.Chance,
     ) -> None:
+        self._webhooks = webhooks
         self._registry = registry
         self._store = store
         self._clock = clock
@@ -181,7 +184,7 @@ class Definitions:
             if before.terminating != terminating:
                 publishing.add_kinds(self._registry, definition, before, terminating=terminating)
             return
-        converter = publishing.converter(definition, self._registry.collection("", "services"), self._chance)
+        converter = publishing.converter(definition, self._webhooks, self._chance)
         served = publishing.served(definition, self._store, converter, self._tasks, made_from=made_from)
         self._served[name] = served
         publishing.add_kinds(self._registry, definition, served, terminating=terminating)

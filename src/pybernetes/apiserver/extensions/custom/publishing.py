@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 
 from pybernetes import store as stores
 from pybernetes.api.types import apiextensions_v1
 from pybernetes.apiserver import registry as registries
 from pybernetes.apiserver.extensions.custom import collections as versions
-from pybernetes.apiserver.extensions.custom import conversion, kinds, webhook
-from pybernetes.apiserver.storage import collection as collections
+from pybernetes.apiserver.extensions.custom import conversion, kinds
+from pybernetes.apiserver.forwarding import webhooks as webhooks_
 from pybernetes.apiserver.storage import keys, selection
 from pybernetes.kits import chance as chances
 from pybernetes.kits import tasks as tasks_
 
 Definition = apiextensions_v1.CustomResourceDefinition
+CONVERSION_SECONDS = 30.0
 
 
 @dataclass(slots=True)
@@ -83,10 +85,10 @@ def add_kinds(
             registry.add(kind, collection)
 
 
-def converter(definition: Definition, services: collections.Collection, chance: chances.Chance) -> conversion.Converter:
+def converter(definition: Definition, webhooks: webhooks_.Webhooks, chance: chances.Chance) -> conversion.Converter:
     """How objects get from one version to another."""
     declared = definition.spec.conversion
     if declared is None or declared.strategy != "Webhook" or declared.webhook is None:
         return conversion.Renaming()
     config = declared.webhook.clientConfig or apiextensions_v1.WebhookClientConfig()
-    return conversion.Asking(definition, webhook.caller(config, services), chance)
+    return conversion.Asking(definition, functools.partial(webhooks.call, config, seconds=CONVERSION_SECONDS), chance)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pybernetes.api import fields, names
 from pybernetes.api.types import admissionregistration_v1, meta_v1
 from pybernetes.apiserver.resources import checks
+from pybernetes.apiserver.resources.admissionregistration import expressions
 
 FAILURE_POLICIES = ("Fail", "Ignore")
 REINVOCATION_POLICIES = ("IfNeeded", "Never")
@@ -153,8 +155,10 @@ def webhook_selection(hook: Any, path: fields.Path) -> checks.Errors:
     return problems
 
 
-def conditions(listed: list[admissionregistration_v1.MatchCondition], path: fields.Path) -> checks.Errors:
-    """Named expressions, every name once."""
+def conditions(
+    listed: list[admissionregistration_v1.MatchCondition], path: fields.Path, *, params: bool = False
+) -> checks.Errors:
+    """Named expressions, every name once; `params`: they may ask for parameters."""
     problems: checks.Errors = []
     if len(listed) > _MAX_CONDITIONS:
         problems.append(fields.too_many(path, len(listed), _MAX_CONDITIONS))
@@ -163,6 +167,9 @@ def conditions(listed: list[admissionregistration_v1.MatchCondition], path: fiel
         at = path[index]
         if not condition.expression.strip():
             problems.append(fields.required(at["expression"]))
+        else:
+            compile_ = functools.partial(expressions.compiler(params=params).compile, returns=("bool",))
+            problems += expressions.problems(compile_, condition.expression, at["expression"])
         if not condition.name:
             problems.append(fields.required(at["name"]))
             continue
@@ -173,7 +180,10 @@ def conditions(listed: list[admissionregistration_v1.MatchCondition], path: fiel
     return problems
 
 
-def variables(listed: list[admissionregistration_v1.Variable], path: fields.Path) -> checks.Errors:
+def variables(
+    listed: list[admissionregistration_v1.Variable], path: fields.Path, compiler: Callable[[], Any]
+) -> checks.Errors:
+    """`compiler` gives what compiles the object's expressions, which is told of each variable in turn."""
     problems: checks.Errors = []
     for index, variable in enumerate(listed):
         at = path[index]
@@ -183,6 +193,9 @@ def variables(listed: list[admissionregistration_v1.Variable], path: fields.Path
             problems.append(fields.invalid(at["name"], variable.name, "must be a valid CEL identifier"))
         if not variable.expression.strip():
             problems.append(fields.required(at["expression"], "expression is not specified"))
+        else:
+            compile_ = functools.partial(compiler().variable, variable.name)
+            problems += expressions.problems(compile_, variable.expression, at["expression"])
     return problems
 
 

@@ -1,17 +1,21 @@
-"""MutatingAdmissionPolicies. Whether an expression compiles is not asked here."""
+"""MutatingAdmissionPolicies."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from pybernetes.api import fields
 from pybernetes.api.types import admissionregistration_v1
 from pybernetes.apiserver.resources import cells, checks, kind
-from pybernetes.apiserver.resources.admissionregistration import matching, validatingadmissionpolicies
+from pybernetes.apiserver.resources.admissionregistration import expressions, matching, validatingadmissionpolicies
 
 _SPEC = fields.Path("spec")
 # Patch type -> the field that carries it.
 _PATCHES = {"ApplyConfiguration": "applyConfiguration", "JSONPatch": "jsonPatch"}
+# Patch type -> what the expression makes.
+_RETURNS = {"ApplyConfiguration": "Object", "JSONPatch": "JSONPatch"}
 
 Policy = admissionregistration_v1.MutatingAdmissionPolicy
 
@@ -32,6 +36,8 @@ def validate_update(new: Policy, old: Policy) -> checks.Errors:
 
 def _problems(policy: Policy, old: Policy | None) -> checks.Errors:
     spec = policy.spec
+    params = spec.paramKind is not None
+    compiler = functools.cache(lambda: expressions.compiler(params=params))
     problems: checks.Errors = []
     if spec.failurePolicy is None:
         problems.append(fields.required(_SPEC["failurePolicy"]))
@@ -41,17 +47,19 @@ def _problems(policy: Policy, old: Policy | None) -> checks.Errors:
     problems += validatingadmissionpolicies.constraints(spec.matchConstraints, at, mutates=True)
     kept = old is not None and spec.paramKind == old.spec.paramKind
     if not (kept and old is not None and spec.matchConditions == old.spec.matchConditions):
-        problems += matching.conditions(spec.matchConditions, _SPEC["matchConditions"])
-    problems += matching.variables(spec.variables, _SPEC["variables"])
+        problems += matching.conditions(spec.matchConditions, _SPEC["matchConditions"], params=params)
+    problems += matching.variables(spec.variables, _SPEC["variables"], compiler)
     if not spec.mutations:
         problems.append(fields.required(_SPEC["mutations"], "mutations must contain at least one item"))
     for index, mutation in enumerate(spec.mutations):
-        problems += _mutation(mutation, _SPEC["mutations"][index])
+        problems += _mutation(mutation, _SPEC["mutations"][index], compiler)
     at = _SPEC["reinvocationPolicy"]
     return problems + checks.required_one_of(spec.reinvocationPolicy, matching.REINVOCATION_POLICIES, at)
 
 
-def _mutation(mutation: admissionregistration_v1.Mutation, path: fields.Path) -> checks.Errors:
+def _mutation(
+    mutation: admissionregistration_v1.Mutation, path: fields.Path, compiler: Callable[[], Any]
+) -> checks.Errors:
     patch = mutation.patchType
     if patch not in _PATCHES:
         return checks.required_one_of(patch, tuple(_PATCHES), path["patchType"])
@@ -66,6 +74,9 @@ def _mutation(mutation: admissionregistration_v1.Mutation, path: fields.Path) ->
             problems.append(fields.required(path[field], f"must be specified when patchType is {patch}"))
         elif not value.expression.strip():
             problems.append(fields.required(path[field]["expression"]))
+        else:
+            compile_ = functools.partial(compiler().mutation, returns=_RETURNS[patch])
+            problems += expressions.problems(compile_, value.expression.strip(), path[field]["expression"])
     return problems
 
 

@@ -1,14 +1,16 @@
-"""ValidatingAdmissionPolicies. Whether an expression compiles is not asked here."""
+"""ValidatingAdmissionPolicies."""
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from pybernetes.api import fields, names
 from pybernetes.api.types import admissionregistration_v1
 from pybernetes.apiserver.resources import cells, checks, conditions, kind
-from pybernetes.apiserver.resources.admissionregistration import matching
+from pybernetes.apiserver.resources.admissionregistration import expressions, matching
 
 _SPEC = fields.Path("spec")
 _STATUS = fields.Path("status")
@@ -36,6 +38,8 @@ def validate_update(new: Policy, old: Policy) -> checks.Errors:
 
 def _problems(policy: Policy, old: Policy | None) -> checks.Errors:
     spec = policy.spec
+    params = spec.paramKind is not None
+    compiler = functools.cache(lambda: expressions.compiler(params=params))
     problems: checks.Errors = []
     if spec.failurePolicy is None:
         problems.append(fields.required(_SPEC["failurePolicy"]))
@@ -44,14 +48,14 @@ def _problems(policy: Policy, old: Policy | None) -> checks.Errors:
     problems += constraints(spec.matchConstraints, _SPEC["matchConstraints"])
     kept = old is not None and spec.paramKind == old.spec.paramKind
     if not (kept and old is not None and spec.matchConditions == old.spec.matchConditions):
-        problems += matching.conditions(spec.matchConditions, _SPEC["matchConditions"])
-    problems += matching.variables(spec.variables, _SPEC["variables"])
+        problems += matching.conditions(spec.matchConditions, _SPEC["matchConditions"], params=params)
+    problems += matching.variables(spec.variables, _SPEC["variables"], compiler)
     if not spec.validations and not spec.auditAnnotations:
         words = "validations or auditAnnotations must contain at least one item"
         problems += [fields.required(_SPEC[name], words) for name in ("validations", "auditAnnotations")]
     for index, validation in enumerate(spec.validations):
-        problems += _validation(validation, _SPEC["validations"][index])
-    return problems + _annotations(policy, _SPEC["auditAnnotations"])
+        problems += _validation(validation, _SPEC["validations"][index], compiler)
+    return problems + _annotations(policy, _SPEC["auditAnnotations"], compiler)
 
 
 def constraints(
@@ -64,10 +68,18 @@ def constraints(
     return problems if value.resourceRules else [*problems, fields.required(path["resourceRules"])]
 
 
-def _validation(validation: admissionregistration_v1.Validation, path: fields.Path) -> checks.Errors:
+def _validation(
+    validation: admissionregistration_v1.Validation, path: fields.Path, compiler: Callable[[], Any]
+) -> checks.Errors:
     problems: checks.Errors = []
     if not validation.expression.strip():
         problems.append(fields.required(path["expression"], "expression is not specified"))
+    else:
+        compile_ = functools.partial(compiler().compile, returns=("bool",))
+        problems += expressions.problems(compile_, validation.expression, path["expression"])
+    if validation.messageExpression.strip():
+        compile_ = functools.partial(compiler().compile, returns=("string",), authorizer=False)
+        problems += expressions.problems(compile_, validation.messageExpression, path["messageExpression"])
     for name in ("messageExpression", "message"):
         value = getattr(validation, name)
         if value and not value.strip():
@@ -77,7 +89,7 @@ def _validation(validation: admissionregistration_v1.Validation, path: fields.Pa
     return problems + matching.optional_one_of(validation.reason, _REASONS, path["reason"])
 
 
-def _annotations(policy: Policy, path: fields.Path) -> checks.Errors:
+def _annotations(policy: Policy, path: fields.Path, compiler: Callable[[], Any]) -> checks.Errors:
     listed = policy.spec.auditAnnotations
     problems: checks.Errors = []
     if len(listed) > _MAX_ANNOTATIONS:
@@ -92,6 +104,9 @@ def _annotations(policy: Policy, path: fields.Path) -> checks.Errors:
             problems.append(fields.required(expression, "valueExpression is not specified"))
         elif length > _MAX_EXPRESSION:
             problems.append(fields.required(expression, f"must not exceed {_MAX_EXPRESSION} bytes in length"))
+        else:
+            compile_ = functools.partial(compiler().compile, returns=("string", "null_type"))
+            problems += expressions.problems(compile_, annotation.valueExpression, expression)
         if annotation.key in seen:
             problems.append(fields.duplicate(key, annotation.key))
         seen.add(annotation.key)

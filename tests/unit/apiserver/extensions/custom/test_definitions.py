@@ -10,7 +10,6 @@ import pytest
 
 from pybernetes.api import codecs, errors
 from pybernetes.api.types import apiextensions_v1, core_v1, meta_v1
-from pybernetes.apiserver.extensions.custom import webhook
 from pybernetes.kits.clock import settle
 from tests.fakes import apiserver as fakes
 
@@ -278,7 +277,11 @@ class TestVersions:
 
     async def test_by_webhook(self, server: fakes.FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
         hook = Hook()
-        monkeypatch.setattr(webhook, "caller", lambda config, services: hook)
+
+        async def call(config: Any, review: Any, *, seconds: float) -> Any:
+            return await hook(review)
+
+        monkeypatch.setattr(server.api.webhooks, "call", call)
         two = {"type": "object", "properties": {"length": {"type": "integer"}}}
         conversion = {
             "strategy": "Webhook",

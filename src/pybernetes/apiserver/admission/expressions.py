@@ -1,0 +1,156 @@
+"""Evaluates the expressions of webhooks and policies about one request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pybernetes.api.cel import admission as language
+from pybernetes.api.cel import environment
+from pybernetes.api.cel.libraries import authorizers as asking
+from pybernetes.api.types import admissionregistration_v1
+from pybernetes.apiserver import request as requests
+from pybernetes.apiserver.admission import forms
+from pybernetes.apiserver.authz import authorizer as authorizers
+
+# An expression that does not compile keeps what is wrong with it: it fails whenever it is asked.
+Compiled = environment.Program | environment.CompileError
+
+
+def compiled(
+    compiler: language.Compiler, expression: str, returns: Sequence[str] = (), *, authorizer: bool = True
+) -> Compiled:
+    try:
+        return compiler.compile(expression, returns, authorizer=authorizer)
+    except environment.CompileError as error:
+        return error
+
+
+class Evaluation:
+    """All expressions about one request that share their variables. `params` and `namespace` are trees."""
+
+    def __init__(
+        self,
+        form: forms.Form,
+        authorizer: authorizers.Authorizer,
+        *,
+        params: Any = None,
+        namespace: Any = None,
+        variables: Mapping[str, Compiled] | None = None,
+    ) -> None:
+        self._form = form
+        self._authorizer = authorizer
+        self._given = {language.PARAMS: params, language.NAMESPACE: namespace}
+        self._variables = variables or {}
+        self._known: dict[str, Any] = {}
+        self._failed: dict[str, environment.EvaluationError] = {}
+
+    def value(self, program: Compiled) -> Any:
+        """Raises EvaluationError."""
+        if isinstance(program, environment.CompileError):
+            raise environment.EvaluationError(f"compilation error: {program}")
+        wanted = [name for holder, name in program.reads if holder == language.VARIABLES]
+        for name in wanted:
+            self._settle(name)
+        bindings = {name: self._binding(name) for name in program.uses}
+        try:
+            with asking.deciding(self._decide):
+                return program.evaluate(bindings)
+        except environment.EvaluationError:
+            # Variables are evaluated when they are used: the first of those that cannot be is what went wrong.
+            failed = next((self._failed[name] for name in wanted if name in self._failed), None)
+            if failed is None:
+                raise
+            raise failed from None
+
+    def _settle(self, name: str) -> None:
+        if name in self._known or name in self._failed:
+            return
+        program = self._variables.get(name)
+        if program is None:
+            return
+        try:
+            self._known[name] = self.value(program)
+        except environment.BudgetError as error:
+            self._failed[name] = error
+        except environment.EvaluationError as error:
+            self._failed[name] = environment.EvaluationError(f'composited variable "{name}" fails to evaluate: {error}')
+
+    def _binding(self, name: str) -> Any:
+        if name == language.OBJECT:
+            return self._form.tree
+        if name == language.OLD_OBJECT:
+            return self._form.old_tree
+        if name == language.REQUEST:
+            return self._form.request
+        if name == language.VARIABLES:
+            return self._known
+        if name == language.AUTHORIZER:
+            return asking.value(asking.AUTHORIZER)
+        if name == language.REQUEST_RESOURCE:
+            return self._request_resource()
+        return self._given[name]
+
+    def _request_resource(self) -> Any:
+        attributes, resource = self._form.attributes, self._form.attributes.kind.resource
+        asked = {
+            "group": resource.group,
+            "resource": resource.name,
+            "subresource": attributes.subresource,
+            "namespace": attributes.namespace,
+            "name": attributes.name,
+        }
+        return asking.value(asking.RESOURCE_CHECK, **{name: value for name, value in asked.items() if value})
+
+    def _decide(self, asked: dict[str, Any]) -> asking.Decision:
+        user = self._form.attributes.user
+        if "serviceAccount" in asked:
+            namespace, name = asked["serviceAccount"]
+            groups = ("system:serviceaccounts", f"system:serviceaccounts:{namespace}", "system:authenticated")
+            user = requests.User(f"system:serviceaccount:{namespace}:{name}", groups=groups)
+        if "path" in asked:
+            attributes = requests.Attributes(asked["verb"], asked["path"])
+        else:
+            attributes = requests.Attributes(
+                asked["verb"],
+                "",
+                group=asked.get("group", ""),
+                version="*",
+                namespace=asked.get("namespace", ""),
+                resource=asked.get("resource", ""),
+                subresource=asked.get("subresource", ""),
+                name=asked.get("name", ""),
+            )
+        decision = self._authorizer.decide(user, attributes)
+        return asking.Decision(decision.allowed, decision.reason)
+
+
+class ConditionsError(Exception):
+    """Whether a webhook or policy applies cannot be told, and its failure policy is Fail."""
+
+
+class Conditions:
+    """matchConditions: all must hold. One that does not hold decides, whatever is wrong with others."""
+
+    def __init__(
+        self,
+        compiler: language.Compiler,
+        listed: Sequence[admissionregistration_v1.MatchCondition],
+        *,
+        ignores: bool,
+    ) -> None:
+        self._compiled = [compiled(compiler, one.expression, (language.BOOL,)) for one in listed]
+        self._ignores = ignores
+
+    def hold(self, evaluation: Evaluation) -> bool:
+        """Raises ConditionsError."""
+        problems = []
+        for program in self._compiled:
+            try:
+                if evaluation.value(program) is False:
+                    return False
+            except environment.EvaluationError as error:
+                problems.append(str(error))
+        if problems and not self._ignores:
+            raise ConditionsError(problems[0] if len(problems) == 1 else f"[{', '.join(dict.fromkeys(problems))}]")
+        return not problems

@@ -1,0 +1,195 @@
+"""Calls to webhooks: an HTTPS POST of a review to a URL, or to one of the servers behind a Service.
+
+Whose server it is makes no difference: admission, the conversion of custom resources and others share the connections,
+which are kept. Each webhook has so many at most, so that one that does not answer holds up nothing but its own calls.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import ssl
+from typing import Any
+from urllib.parse import urlsplit
+
+from pybernetes.api import codecs
+from pybernetes.api.types import admissionregistration_v1, apiextensions_v1, core_v1, discovery_v1
+from pybernetes.apiserver.forwarding import failures, locations
+from pybernetes.apiserver.storage import collection as collections
+from pybernetes.apiserver.storage import selection
+from pybernetes.kits import chance as chances
+from pybernetes.kits import clock as clocks
+
+MOST_BYTES = 64 * 1024 * 1024
+MOST_CALLS = 64
+_SHOWN = 256
+_SERVICE_LABEL = "kubernetes.io/service-name"
+_REACHABLE = ("ClusterIP", "NodePort", "LoadBalancer")
+# What clients of upstream's make of answers that are no Status.
+_ANSWERS = {
+    400: "the server rejected our request for an unknown reason",
+    401: "the server has asked for the client to provide credentials",
+    404: "the server could not find the requested resource",
+    405: "the server does not allow this method on the requested resource",
+    429: "the server has received too many requests and has asked us to try again later",
+    503: "the server is currently unable to handle the request",
+    504: "the server was unable to return a response in the time allotted, but may still be processing the request",
+}
+
+
+# `caBundle` is base64; without one, the system's authorities are trusted.
+Config = admissionregistration_v1.WebhookClientConfig | apiextensions_v1.WebhookClientConfig
+
+
+class Webhooks:
+    """`services` and `slices` are where Services and their EndpointSlices are stored."""
+
+    def __init__(
+        self,
+        *,
+        services: collections.Collection,
+        slices: collections.Collection,
+        clock: clocks.Clock,
+        chance: chances.Chance,
+    ) -> None:
+        self._services = services
+        self._slices = slices
+        self._clock = clock
+        self._chance = chance
+        self._session: Any = None
+        self._trust: dict[str, ssl.SSLContext] = {}
+        self._slots: dict[str, asyncio.Semaphore] = {}
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def call(self, config: Config, review: Any, *, seconds: float) -> Any:
+        """The answer as a tree. Raises OSError or ValueError that says what went wrong."""
+        shown = f"{_shown(config)}?timeout={seconds:g}s"
+        slots = self._slots.setdefault(_shown(config), asyncio.Semaphore(MOST_CALLS))
+        try:
+            async with self._clock.timeout(seconds), slots:
+                return await self._post(config, review, shown, f"timeout={seconds:g}s")
+        except TimeoutError:
+            raise OSError(f'Post "{shown}": context deadline exceeded') from None
+
+    async def _post(self, config: Config, review: Any, shown: str, query: str) -> Any:
+        import aiohttp
+
+        if self._session is None:
+            connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=60)
+            self._session = aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout())
+        try:
+            base, name = self._target(config)
+        except OSError as error:
+            raise OSError(f'Post "{shown}": {error}') from None
+        headers = {"Content-Type": "application/json", "Accept": "application/json, */*"}
+        if name is not None:
+            headers["Host"] = urlsplit(shown).netloc
+        try:
+            async with self._session.post(
+                f"{base}?{query}",
+                data=codecs.encode(review),
+                headers=headers,
+                ssl=self._context(config.caBundle),
+                server_hostname=name,
+                allow_redirects=False,
+            ) as response:
+                answer = await response.content.read(MOST_BYTES + 1)
+                while len(answer) <= MOST_BYTES and (more := await response.content.read(MOST_BYTES)):
+                    answer += more
+        except (aiohttp.ClientError, ssl.SSLError, ConnectionError) as error:
+            parts = urlsplit(base)
+            location = locations.Location("https", parts.hostname or "", str(parts.port or 443))
+            raise OSError(f'Post "{shown}": {failures.text(error, location)}') from None
+        return _decoded(response.status, answer)
+
+    def _context(self, bundle: str) -> ssl.SSLContext:
+        found = self._trust.get(bundle)
+        if found is None:
+            try:
+                text = base64.b64decode(bundle).decode().strip()
+                found = ssl.create_default_context(cadata=text or None)
+            except (binascii.Error, UnicodeDecodeError, ssl.SSLError, ValueError):
+                raise OSError("unable to load root certificates: unable to parse bytes as PEM block") from None
+            self._trust[bundle] = found
+        return found
+
+    def _target(self, config: Config) -> tuple[str, str | None]:
+        """The URL to call, and the name that the server's certificate has to be for. Raises OSError."""
+        if config.service is None:
+            return config.url or "", None
+        reference = config.service
+        item = self._services.get(reference.namespace, reference.name)
+        if item is None:
+            raise OSError(f'service "{reference.name}" not found')
+        service: core_v1.Service = item.decoded(core_v1.Service)
+        port = reference.port or 443
+        name = f"{reference.name}.{reference.namespace}.svc"
+        path = "/" + (reference.path or "").lstrip("/")
+        if service.spec.type == "ExternalName":
+            return f"https://{service.spec.externalName}:{port}{path}", name
+        if service.spec.type not in _REACHABLE:
+            raise OSError(f'unsupported service type "{service.spec.type}"')
+        offered = next((one for one in service.spec.ports if one.port == port), None)
+        if offered is None:
+            raise OSError(f'no service port {port} found for service "{reference.name}"')
+        found = self._ready(service, offered.name)
+        if not found:
+            raise OSError(f'no endpoints available for service "{reference.name}"')
+        host, number = self._chance.choice(found)
+        return f"https://{f'[{host}]' if ':' in host else host}:{number}{path}", name
+
+    def _ready(self, service: core_v1.Service, port: str) -> list[tuple[str, int]]:
+        """Addresses that serve the port and are ready, of the service's first family where there are such."""
+        meta = service.metadata
+        found: dict[bool, list[tuple[str, int]]] = {True: [], False: []}
+        family = service.spec.ipFamilies[0] if service.spec.ipFamilies else ""
+        for item in self._slices.select(selection.Selection(namespace=meta.namespace)).items:
+            if item.labels().get(_SERVICE_LABEL) != meta.name:
+                continue
+            one: discovery_v1.EndpointSlice = item.decoded(discovery_v1.EndpointSlice)
+            number = next((p.port for p in one.ports if (p.name or "") == port and p.port), None)
+            if number is None:
+                continue
+            found[one.addressType == family] += [
+                (endpoint.addresses[0], number)
+                for endpoint in one.endpoints
+                if endpoint.addresses and endpoint.conditions.ready is not False
+            ]
+        return found[True] or found[False]
+
+
+def _shown(config: Config) -> str:
+    """The URL as errors show it, which for a Service names the Service."""
+    if config.service is None:
+        return config.url or ""
+    reference = config.service
+    path = (reference.path or "").lstrip("/")
+    return f"https://{reference.name}.{reference.namespace}.svc:{reference.port or 443}/{path}"
+
+
+def _decoded(code: int, body: bytes) -> Any:
+    if len(body) > MOST_BYTES:
+        raise ValueError("the answer is too large")
+    if 200 <= code < 300:
+        try:
+            return codecs.decode_tree(body)
+        except codecs.DecodeError as error:
+            raise ValueError(f"couldn't get version/kind; json parse error: {error}") from None
+    text = body[:_SHOWN].decode(errors="replace").strip()
+    try:
+        status = codecs.decode_tree(body)
+    except codecs.DecodeError:
+        status = None
+    if isinstance(status, dict) and status.get("kind") == "Status" and isinstance(status.get("message"), str):
+        raise OSError(status["message"])
+    if code == 403 and text:
+        raise OSError(text)
+    if code in _ANSWERS:
+        raise OSError(_ANSWERS[code])
+    if code >= 500:
+        raise OSError(f'an error on the server ("{text or "unknown"}") has prevented the request from succeeding')
+    raise OSError(f"the server responded with the status code {code} but did not return more information")
