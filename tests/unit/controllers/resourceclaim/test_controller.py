@@ -30,8 +30,10 @@ async def test_a_claim_is_made_once_and_named_in_the_status() -> None:
         cluster.api.seed(pod())
         await cluster.settled()
         assert cluster.events("FailedResourceClaimCreation") == [
-            'PodResourceClaim gpu: resource claim template "gpus": '
-            'resourceclaimtemplate.resource.k8s.io "gpus" not found'
+            (
+                'PodResourceClaim gpu: resource claim template "gpus": '
+                'resourceclaimtemplate.resource.k8s.io "gpus" not found'
+            )
         ]
         cluster.api.seed(template())
         await cluster.settled()
