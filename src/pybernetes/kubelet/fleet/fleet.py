@@ -20,6 +20,7 @@ from pybernetes.kits import chance as chances
 from pybernetes.kits import clock as clocks
 from pybernetes.kubelet import backoffs
 from pybernetes.kubelet.fleet import heartbeats, nodes, play
+from pybernetes.kubelet.pods import removal
 from pybernetes.kubelet.status import phase as phases
 from pybernetes.kubelet.status import writer
 from pybernetes.runtime import protocol
@@ -213,6 +214,10 @@ class Fleet:
             before = actor.play.pod
             actor.play.changed(new)
             if not _worth_a_look(before, new):
+                shown = actor.play.shown
+                if _gated(new.status, {"Ready"}) != _gated(shown, {"Ready"}):
+                    # Somebody took the node for lost.
+                    self._statuses.put(new, shown)
                 return
         self._act(actor)
 
@@ -251,11 +256,9 @@ class Fleet:
         while True:
             await self._statuses.flush(meta.uid)
             try:
-                await self._client.delete(core_v1.Pod, meta.name, meta.namespace, grace=0, uid=meta.uid)
+                await removal.remove(self._client, pod)
                 return
             except StatusError as error:
-                if error.reason in ("NotFound", "Conflict"):
-                    return
                 log.warning("cannot remove pod %s/%s yet: %s", meta.namespace, meta.name, error)
             except ConnectionError:
                 pass
@@ -291,8 +294,8 @@ def _worth_a_look(before: core_v1.Pod, after: core_v1.Pod) -> bool:
     ):
         return True
     gates = {gate.conditionType for gate in after.spec.readinessGates}
-    return bool(gates) and _gated(before, gates) != _gated(after, gates)
+    return bool(gates) and _gated(before.status, gates) != _gated(after.status, gates)
 
 
-def _gated(pod: core_v1.Pod, gates: set[str]) -> list[tuple[str, str]]:
-    return [(found.type, found.status) for found in pod.status.conditions if found.type in gates]
+def _gated(status: core_v1.PodStatus, gates: set[str]) -> list[tuple[str, str]]:
+    return [(found.type, found.status) for found in status.conditions if found.type in gates]

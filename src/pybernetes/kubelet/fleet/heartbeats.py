@@ -15,8 +15,9 @@ from pybernetes.kubelet.fleet import nodes
 
 log = logging.getLogger(__name__)
 
-# A round. Nodes count as lost after 40 s or more without a sign.
+# A round. Nodes count as lost after 40 s or more without a sign, so that a round must not fail at once.
 ROUND = 25.0
+TRIES = 5
 # A round's renewals are made in this many portions, so that many nodes do not come all at once.
 PORTIONS = 25
 
@@ -55,12 +56,17 @@ class Heartbeats:
             if wait > 0:
                 await self._clock.sleep(wait)
             for node in list(self._portions[at].values()):
-                try:
-                    await self._renew(node)
-                except (StatusError, ConnectionError, TimeoutError) as error:
-                    self._leases.pop(node.metadata.name, None)
-                    log.info("lease of %s: %s", node.metadata.name, error)
+                await self._try_to_renew(node)
                 await asyncio.sleep(0)
+
+    async def _try_to_renew(self, node: core_v1.Node) -> None:
+        for _ in range(TRIES):
+            try:
+                await self._renew(node)
+                return
+            except (StatusError, ConnectionError, TimeoutError) as error:
+                self._leases.pop(node.metadata.name, None)
+                log.info("lease of %s: %s", node.metadata.name, error)
 
     async def _renew(self, node: core_v1.Node) -> None:
         name = node.metadata.name

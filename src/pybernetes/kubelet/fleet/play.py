@@ -71,6 +71,11 @@ class Play:
         self._pull_failed: dict[str, float] = {}
         self._wake: float | None = None
 
+    @property
+    def shown(self) -> core_v1.PodStatus:
+        """The status that the last look came to."""
+        return self._shown
+
     def act(self, now: float) -> Scene:
         """Let what is due at that time happen."""
         self._wake = None

@@ -30,7 +30,7 @@ from pybernetes.kubelet import cgroups, objects
 from pybernetes.kubelet import settings as kubelet_settings
 from pybernetes.kubelet import tokens as kubelet_tokens
 from pybernetes.kubelet.containers import downward, labels, sandbox
-from pybernetes.kubelet.pods import actions, killing, launcher, messages, state
+from pybernetes.kubelet.pods import actions, killing, launcher, messages, removal, state
 from pybernetes.kubelet.probes import prober
 from pybernetes.kubelet.status import containers as container_statuses
 from pybernetes.kubelet.status import phase as phases
@@ -434,13 +434,7 @@ class Worker:
         tools.tokens.forget(uid)
         if self.pod.metadata.deletionTimestamp and not self._deleted and not self._gone:
             await tools.statuses.flush(uid)
-            try:
-                await tools.client.delete(
-                    core_v1.Pod, self.pod.metadata.name, self.pod.metadata.namespace, grace=0, uid=uid
-                )
-            except StatusError as error:
-                if error.reason not in ("NotFound", "Conflict"):
-                    raise
+            await removal.remove(tools.client, self.pod)
             self._deleted = True
         if not (self._deleted or self._gone):
             return Stage.TERMINATED

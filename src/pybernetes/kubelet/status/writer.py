@@ -16,6 +16,7 @@ from pybernetes.client import STRATEGIC_PATCH, Client
 from pybernetes.kits import backoff
 from pybernetes.kits import clock as clocks
 from pybernetes.kits.tasks import Tasks
+from pybernetes.kubelet.pods import removal
 
 log = logging.getLogger(__name__)
 
@@ -101,13 +102,19 @@ class StatusWriter:
                 )
                 pauses.reset()
             except StatusError as error:
-                if error.reason in ("NotFound", "Conflict"):
+                if error.reason == "NotFound" or (error.reason == "Conflict" and not await self._may_exist(pod)):
                     # Gone, or another pod of the same name: nobody to tell.
                     return
                 log.warning("status of %s/%s: %s", pod.metadata.namespace, pod.metadata.name, error)
                 await self._clock.sleep(pauses.next())
             except ConnectionError:
                 await self._clock.sleep(pauses.next())
+
+    async def _may_exist(self, pod: core_v1.Pod) -> bool:
+        try:
+            return await removal.exists(self._client, pod)
+        except (StatusError, ConnectionError):
+            return True
 
 
 def _newer(left: core_v1.Pod, right: core_v1.Pod) -> bool:

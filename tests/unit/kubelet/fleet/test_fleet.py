@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pybernetes.api import times
 from pybernetes.api.types import coordination_v1, core_v1
 from pybernetes.kubelet.fleet import nodes
 from pybernetes.testing import Cluster
@@ -17,7 +18,7 @@ def pod(name: str, **spec: Any) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": whole}
 
 
-def ready(found: core_v1.Node) -> bool:
+def ready(found: core_v1.Node | core_v1.Pod) -> bool:
     return any(c.type == "Ready" and c.status == "True" for c in found.status.conditions)
 
 
@@ -85,4 +86,38 @@ async def test_finalizers_keep_an_ended_pod_with_its_last_status() -> None:
         assert found.status.containerStatuses[0].state.terminated is not None
         await c.client().patch(core_v1.Pod, "a", "default", {"metadata": {"finalizers": None}})
         await c.settled()
+        assert (await c.client().list(core_v1.Pod, "default")).items == []
+
+
+async def test_a_failed_renewal_is_tried_again_at_once() -> None:
+    async with Cluster(nodes=1, virtual=True, seed=1) as c:
+        with c.fault(agent="kubelet", resource="leases", code=503, times=1) as fault:
+            await c.advance("40s")
+            assert fault.struck == 1
+        lease = await c.client().get(coordination_v1.Lease, "node-1", nodes.LEASES)
+        assert c.clock.time() - times.parse(lease.spec.renewTime or "") < 30
+
+
+async def test_a_pod_is_ready_again_after_its_node_was_taken_for_lost() -> None:
+    async with Cluster(nodes=1, virtual=True, seed=1) as c:
+        await c.apply(pod("a"))
+        await c.advance("5s")
+        with c.fault(agent="kubelet", code=503):
+            await c.advance("2m")
+            assert not ready(await c.client().get(core_v1.Pod, "a", "default"))
+        await c.advance("2m")
+        assert ready(await c.client().get(core_v1.Pod, "a", "default"))
+
+
+async def test_refusals_of_a_status_and_of_the_end_are_not_the_last_word() -> None:
+    async with Cluster(nodes=1, virtual=True, seed=1) as c:
+        with c.fault(agent="kubelet", verb="patch", resource="pods", code=409, times=2) as fault:
+            await c.apply(pod("a"))
+            await c.advance("10s")
+            assert fault.struck == 2
+        assert ready(await c.client().get(core_v1.Pod, "a", "default"))
+        with c.fault(agent="kubelet", verb="delete", resource="pods", code=409, times=2) as fault:
+            await c.client().delete(core_v1.Pod, "a", "default")
+            await c.advance("1m")
+            assert fault.struck == 2
         assert (await c.client().list(core_v1.Pod, "default")).items == []
