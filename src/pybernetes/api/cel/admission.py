@@ -10,13 +10,14 @@ import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pybernetes.api.cel import declarations, environment, mutations
+from pybernetes.api.cel import declarations, environment, mutations, values
 from pybernetes.api.cel.libraries import authorizers
 
 OBJECT, OLD_OBJECT, REQUEST, PARAMS = "object", "oldObject", "request", "params"
 NAMESPACE, VARIABLES = "namespaceObject", "variables"
 AUTHORIZER, REQUEST_RESOURCE = "authorizer", "authorizer.requestResource"
 
+FAILED = "compilation failed: "
 BOOL, STRING, NULL = "bool", "string", "null_type"
 _TEXT: dict[str, Any] = {"type": "string"}
 _TEXTS: dict[str, Any] = {"type": "array", "items": _TEXT}
@@ -116,7 +117,7 @@ class Compiler:
         try:
             return self._environment(authorizer).compile(expression)
         except environment.CompileError as error:
-            raise environment.CompileError(f"compilation failed: {error}") from None
+            raise environment.CompileError(f"{FAILED}{error}") from None
 
     def _environment(self, authorizer: bool) -> environment.Environment:
         if not self._variables and not self._typed:
@@ -129,6 +130,12 @@ class Compiler:
                 )
             self._made[authorizer] = _environment(known)
         return self._made[authorizer]
+
+
+def namespace_value(tree: Mapping[str, Any]) -> Any:
+    """A Namespace as `namespaceObject`."""
+    assert _NAMESPACE is not None
+    return values.of(tree, _NAMESPACE)
 
 
 def _unlike(wanted: Sequence[str], kind: str) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from pybernetes.api.cel import admission as language
 from pybernetes.api.cel import environment
@@ -13,17 +14,23 @@ from pybernetes.apiserver import request as requests
 from pybernetes.apiserver.admission import forms
 from pybernetes.apiserver.authz import authorizer as authorizers
 
-# An expression that does not compile keeps what is wrong with it: it fails whenever it is asked.
-Compiled = environment.Program | environment.CompileError
+OUT_OF_BUDGET = "validation failed due to running out of cost budget, no further validation rules will be run"
 
 
-def compiled(
-    compiler: language.Compiler, expression: str, returns: Sequence[str] = (), *, authorizer: bool = True
-) -> Compiled:
+class Expression(NamedTuple):
+    """Compiled; or with what is wrong with it, which makes it fail whenever it is asked."""
+
+    text: str
+    program: environment.Program | None
+    problem: str = ""
+
+
+def compiled(compile_: Callable[[str], environment.Program], text: str) -> Expression:
+    """`compile_` raises CompileError."""
     try:
-        return compiler.compile(expression, returns, authorizer=authorizer)
+        return Expression(text, compile_(text))
     except environment.CompileError as error:
-        return error
+        return Expression(text, None, str(error))
 
 
 class Evaluation:
@@ -36,7 +43,7 @@ class Evaluation:
         *,
         params: Any = None,
         namespace: Any = None,
-        variables: Mapping[str, Compiled] | None = None,
+        variables: Mapping[str, Expression] | None = None,
     ) -> None:
         self._form = form
         self._authorizer = authorizer
@@ -45,10 +52,11 @@ class Evaluation:
         self._known: dict[str, Any] = {}
         self._failed: dict[str, environment.EvaluationError] = {}
 
-    def value(self, program: Compiled) -> Any:
-        """Raises EvaluationError."""
-        if isinstance(program, environment.CompileError):
-            raise environment.EvaluationError(f"compilation error: {program}")
+    def value(self, expression: Expression) -> Any:
+        """Raises EvaluationError, worded as upstream words it."""
+        program = expression.program
+        if program is None:
+            raise environment.EvaluationError(f"compilation error: {expression.problem}")
         wanted = [name for holder, name in program.reads if holder == language.VARIABLES]
         for name in wanted:
             self._settle(name)
@@ -56,23 +64,22 @@ class Evaluation:
         try:
             with asking.deciding(self._decide):
                 return program.evaluate(bindings)
-        except environment.EvaluationError:
+        except environment.BudgetError:
+            raise environment.BudgetError(OUT_OF_BUDGET) from None
+        except environment.EvaluationError as error:
             # Variables are evaluated when they are used: the first of those that cannot be is what went wrong.
-            failed = next((self._failed[name] for name in wanted if name in self._failed), None)
-            if failed is None:
-                raise
-            raise failed from None
+            why: object = next((self._failed[name] for name in wanted if name in self._failed), error)
+            words = f"expression '{expression.text}' resulted in error: {why}"
+            raise environment.EvaluationError(words) from None
 
     def _settle(self, name: str) -> None:
         if name in self._known or name in self._failed:
             return
-        program = self._variables.get(name)
-        if program is None:
+        expression = self._variables.get(name)
+        if expression is None:
             return
         try:
-            self._known[name] = self.value(program)
-        except environment.BudgetError as error:
-            self._failed[name] = error
+            self._known[name] = self.value(expression)
         except environment.EvaluationError as error:
             self._failed[name] = environment.EvaluationError(f'composited variable "{name}" fails to evaluate: {error}')
 
@@ -139,15 +146,16 @@ class Conditions:
         *,
         ignores: bool,
     ) -> None:
-        self._compiled = [compiled(compiler, one.expression, (language.BOOL,)) for one in listed]
+        compile_ = functools.partial(compiler.compile, returns=(language.BOOL,))
+        self._compiled = [compiled(compile_, one.expression) for one in listed]
         self._ignores = ignores
 
     def hold(self, evaluation: Evaluation) -> bool:
         """Raises ConditionsError."""
         problems = []
-        for program in self._compiled:
+        for expression in self._compiled:
             try:
-                if evaluation.value(program) is False:
+                if evaluation.value(expression) is False:
                     return False
             except environment.EvaluationError as error:
                 problems.append(str(error))

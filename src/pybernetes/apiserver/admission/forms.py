@@ -102,3 +102,13 @@ class Forms:
         asked.obj = await self._versions.convert(obj, form.kind, asked.kind)
         form.obj = obj
         self._forms = {id(form.kind): form}
+
+
+def settled(form: Form, tree: Any) -> Any:
+    """A changed tree as an object of the form's type, with its defaults. Raises ValueError."""
+    if isinstance(form.obj, dict):
+        return tree
+    obj = codecs.from_tree(type(form.obj), tree)
+    if isinstance(obj, form.kind.resource.type):
+        form.kind.default(obj)
+    return obj

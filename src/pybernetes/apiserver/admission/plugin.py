@@ -5,7 +5,7 @@ Plugins say what concerns them, so that for each kind of request there is a shor
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, ClassVar
 
 import msgspec
@@ -67,6 +67,11 @@ class Attributes(msgspec.Struct, kw_only=True):
         if isinstance(shown, dict):
             return shown["apiVersion"], shown["kind"]
         return shown.apiVersion, shown.kind
+
+    def note(self, annotations: Mapping[str, str]) -> None:
+        """What has been noted stays as it was noted first."""
+        for key, value in annotations.items():
+            self.annotations.setdefault(key, value)
 
 
 class Plugin:

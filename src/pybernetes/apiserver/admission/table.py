@@ -21,6 +21,8 @@ from pybernetes.apiserver.admission import (
     storage_object_in_use,
     taint_nodes,
 )
+from pybernetes.apiserver.admission.policies import mutating as mutating_policies
+from pybernetes.apiserver.admission.policies import validating as validating_policies
 from pybernetes.apiserver.admission.webhooks import mutating as mutating_webhooks
 from pybernetes.apiserver.admission.webhooks import validating as validating_webhooks
 
@@ -73,9 +75,9 @@ TABLE: tuple[tuple[str, Callable[[hosts.Host], plugin.Plugin] | None], ...] = (
     ("NodeDeclaredFeatureValidator", None),
     ("JobValidation", None),
     ("PodResizeValidator", None),
-    ("MutatingAdmissionPolicy", None),
+    ("MutatingAdmissionPolicy", mutating_policies.MutatingAdmissionPolicy),
     ("MutatingAdmissionWebhook", mutating_webhooks.MutatingAdmissionWebhook),
-    ("ValidatingAdmissionPolicy", None),
+    ("ValidatingAdmissionPolicy", validating_policies.ValidatingAdmissionPolicy),
     ("ValidatingAdmissionWebhook", validating_webhooks.ValidatingAdmissionWebhook),
     ("ResourceQuota", lambda host: resource_quota.ResourceQuota(host.collection("", "resourcequotas"))),
     ("AlwaysDeny", None),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pybernetes.api import errors
 from pybernetes.api.types import admissionregistration_v1
-from pybernetes.apiserver.admission import forms, hosts, matching, plugin, versions
+from pybernetes.apiserver.admission import forms, hosts, matching, versions
 from pybernetes.apiserver.admission.webhooks import reviews
 from pybernetes.apiserver.authz import authorizer as authorizers
 from pybernetes.apiserver.resources import kind as kinds
@@ -125,15 +125,9 @@ class Hooks:
             answer = reviews.answer(document, version, uid, mutating=mutating)
         except ValueError as error:
             raise CallError(f"received invalid webhook response: {error}") from None
-        note(attributes, {f"{hook.name}/{key}": value for key, value in answer.annotations.items()})
+        attributes.note({f"{hook.name}/{key}": value for key, value in answer.annotations.items()})
         attributes.warnings.extend(text for text in answer.warnings if text not in attributes.warnings)
         return answer
-
-
-def note(attributes: plugin.Attributes, annotations: dict[str, str]) -> None:
-    """What has been noted stays as it was noted first."""
-    for key, value in annotations.items():
-        attributes.annotations.setdefault(key, value)
 
 
 def failure(hook: Hook, error: CallError) -> errors.StatusError:

@@ -4,30 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
 from pybernetes.api import codecs, errors
 from pybernetes.api.patch import json_patch
 from pybernetes.api.types import admissionregistration_v1
 from pybernetes.apiserver.admission import forms, hosts, matching, plugin
+from pybernetes.apiserver.admission import rounds as rounds_
 from pybernetes.apiserver.admission.webhooks import hooks, reviews
 
 _MUTATION = "mutation.webhook.admission.k8s.io"
 _PATCH = "patch.webhook.admission.k8s.io"
-
-
-class Rounds(msgspec.Struct):
-    """Who has been asked in the first round and wants to be asked again, and who is to be."""
-
-    invoked: set[str] = msgspec.field(default_factory=set)
-    due: set[str] = msgspec.field(default_factory=set)
-    # The object as it was left, encoded.
-    left: bytes = b""
-
-    def require(self) -> None:
-        """The object has changed since those were asked."""
-        self.due |= self.invoked
-        self.invoked = set()
 
 
 class MutatingAdmissionWebhook(plugin.Plugin):
@@ -43,8 +28,8 @@ class MutatingAdmissionWebhook(plugin.Plugin):
     async def admit(self, attributes: plugin.Attributes) -> None:
         if not len(self._hooks) or matching.is_exempt(attributes):
             return
-        rounds = attributes.notes.setdefault(self.name, Rounds())
-        if attributes.is_again and rounds.left != encoded(attributes.obj):
+        rounds = attributes.notes.setdefault(self.name, rounds_.Rounds())
+        if attributes.is_again and rounds.left != rounds_.encoded(attributes.obj):
             rounds.require()
         shown = forms.Forms(attributes, self._hooks.versions)
         for index, hook in enumerate(self._hooks.all()):
@@ -61,7 +46,7 @@ class MutatingAdmissionWebhook(plugin.Plugin):
                 hook.declared.reinvocationPolicy == "IfNeeded"
             ):
                 rounds.invoked.add(hook.uid)
-        rounds.left = encoded(attributes.obj)
+        rounds.left = rounds_.encoded(attributes.obj)
 
     async def _ask(self, found: hooks.Invocation, form: forms.Form) -> Any:
         """The changed object; None where nothing changed. Raises StatusError."""
@@ -83,21 +68,17 @@ class MutatingAdmissionWebhook(plugin.Plugin):
             _note(attributes, _MUTATION, place, told | {"mutated": False})
             if not hook.ignores:
                 raise hooks.failure(hook, error) from None
-            hooks.note(attributes, {f"failed-open.{_MUTATION}/{place}": hook.name})
+            attributes.note({f"failed-open.{_MUTATION}/{place}": hook.name})
             return None
-        changed = patched is not None and encoded(patched) != encoded(form.obj)
+        changed = patched is not None and rounds_.encoded(patched) != rounds_.encoded(form.obj)
         _note(attributes, _MUTATION, place, told | {"mutated": changed})
         if steps:
             _note(attributes, _PATCH, place, told | {"patch": steps, "patchType": answer.patch_type})
         return patched if changed else None
 
 
-def encoded(obj: Any) -> bytes:
-    return b"" if obj is None else codecs.encode(obj)
-
-
 def _note(attributes: plugin.Attributes, prefix: str, place: str, told: dict[str, Any]) -> None:
-    hooks.note(attributes, {f"{prefix}/{place}": codecs.encode(told).decode()})
+    attributes.note({f"{prefix}/{place}": codecs.encode(told).decode()})
 
 
 def _steps(answer: reviews.Answer) -> list[Any]:
@@ -121,18 +102,8 @@ def _patched(form: forms.Form, steps: list[Any]) -> Any:
     """The object after the operations, with its defaults. Raises StatusError 500 where they do not lead to one."""
     try:
         tree = json_patch.apply(form.tree, steps)
-        return settled(form, tree)
+        return forms.settled(form, tree)
     except (json_patch.OperationError, codecs.DecodeError, ValueError) as error:
         raise errors.internal(str(error)) from None
     except errors.StatusError as error:
         raise errors.internal(str(error)) from None
-
-
-def settled(form: forms.Form, tree: Any) -> Any:
-    """A changed tree as an object of the form's type. Raises ValueError."""
-    if isinstance(form.obj, dict):
-        return tree
-    obj = codecs.from_tree(type(form.obj), tree)
-    if isinstance(obj, form.kind.resource.type):
-        form.kind.default(obj)
-    return obj

@@ -47,6 +47,6 @@ class ValidatingAdmissionWebhook(plugin.Plugin):
         except hooks.CallError as error:
             if not hook.ignores:
                 return hooks.failure(hook, error)
-            hooks.note(form.attributes, {f"{_FAILED_OPEN}/round_0_index_{index}": hook.name})
+            form.attributes.note({f"{_FAILED_OPEN}/round_0_index_{index}": hook.name})
             return None
         return None if answer.allowed else reviews.refusal(hook.name, answer.status)

@@ -172,7 +172,8 @@ async def test_conditions_that_fail(server: fakes.FakeServer, hooks: hooks_.Fake
         hooks_.validating("v", hooks_.hook("no", hooks.at("/no"), matchConditions=[condition]))
     )
     error = await refused(server, fakes.config_map("a"))
-    assert (error.code, str(error)) == (403, 'configmaps "a" is forbidden: no such key: data')
+    why = "expression 'object.data.k == 'v'' resulted in error: no such key: data"
+    assert (error.code, str(error)) == (403, f'configmaps "a" is forbidden: {why}')
     changed = codecs.copy(made)
     changed.webhooks[0].failurePolicy = "Ignore"
     await server.client.update(changed)
