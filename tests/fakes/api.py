@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from pybernetes.api import codecs, errors, scheme, selectors, times
-from pybernetes.api.types import core_v1, meta_v1
+from pybernetes.api.types import autoscaling_v1, core_v1, meta_v1
 from pybernetes.client import Call, Client, Event, Listing
 from pybernetes.kits.chance import Chance
 from pybernetes.kits.clock import Clock, VirtualClock
@@ -70,6 +70,10 @@ class FakeApi:
         self.streams: list[Stream] = []
         self.calls: list[Call] = []
         self.refuse: list[Callable[[Call], Exception | None]] = []
+        # Path -> what answers for it and all below it, as an aggregated API would.
+        self.served: dict[str, Callable[[Call], Any]] = {}
+        # Groups to tell of besides the built-in ones.
+        self.groups: list[dict[str, Any]] = []
 
     def client(self) -> Client:
         return Client(self)
@@ -122,11 +126,17 @@ class FakeApi:
     async def send(self, call: Call) -> Any:
         await asyncio.sleep(0)
         self._check(call)
-        if call.path in ("/api", "/apis") or (call.resource is None and call.method == "GET"):
+        for prefix, answer in self.served.items():
+            if call.path == prefix or call.path.startswith(f"{prefix}/"):
+                return answer(call)
+        is_raw = call.resource is None and not call.path.endswith("/scale")
+        if call.path in ("/api", "/apis") or (is_raw and call.method == "GET"):
             return self._discover(call.path)
         resource, namespace, name, subresource = self._parse(call.path)
         if call.method != "GET":
             self.calls.append(call)
+        if subresource == "scale":
+            return self._scale(call, resource, namespace, name)
         if call.method == "GET":
             return self._shown(call.resource or resource, self._get(resource, namespace, name))
         if call.method == "POST":
@@ -251,6 +261,24 @@ class FakeApi:
             self._remove(resource, _place(stored))
         return stored
 
+    def _scale(self, call: Call, resource: scheme.Resource, namespace: str, name: str) -> Any:
+        """The scale of whatever counts its replicas, as a tree."""
+        current = self._get(resource, namespace, name)
+        if call.method == "PUT":
+            if call.body.metadata.resourceVersion not in ("", current.metadata.resourceVersion):
+                raise errors.modified(resource.group, resource.name, name)
+            current = self.change(current, lambda copy: setattr(copy.spec, "replicas", call.body.spec.replicas))
+        scale = autoscaling_v1.Scale(
+            metadata=meta_v1.ObjectMeta(
+                name=name, namespace=namespace, resourceVersion=current.metadata.resourceVersion
+            ),
+            spec=autoscaling_v1.ScaleSpec(replicas=current.spec.replicas or 0),
+            status=autoscaling_v1.ScaleStatus(
+                replicas=current.status.replicas or 0, selector=str(selectors.from_object(current.spec.selector))
+            ),
+        )
+        return codecs.to_tree(scale)
+
     def _delete(
         self, resource: scheme.Resource, namespace: str, name: str, options: meta_v1.DeleteOptions | None
     ) -> Any:
@@ -374,6 +402,7 @@ class FakeApi:
                     for group in groups
                     if (group, "v1") in versions
                 ]
+                + self.groups
             }
         parts = path.strip("/").split("/")
         group, version = ("", parts[1]) if parts[0] == "api" else (parts[1], parts[2])

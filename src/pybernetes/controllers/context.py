@@ -53,6 +53,12 @@ class Settings:
     large_cluster_size_threshold: int = 50
     unhealthy_zone_threshold: float = 0.55
     terminated_pod_threshold: int = 12500
+    concurrent_horizontal_pod_autoscaler_syncs: int = 5
+    horizontal_pod_autoscaler_sync_period: float = 15.0
+    horizontal_pod_autoscaler_downscale_stabilization: float = 300.0
+    horizontal_pod_autoscaler_tolerance: float = 0.1
+    horizontal_pod_autoscaler_cpu_initialization_period: float = 300.0
+    horizontal_pod_autoscaler_initial_readiness_delay: float = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,30 +12,43 @@ async def resources(client: Client) -> tuple[list[scheme.Resource], list[str]]:
     """Every resource (no subresources), and the groups that could not be asked, each with why."""
     failures: list[str] = []
     found: dict[tuple[str, str], scheme.Resource] = {}
-    for group, versions in [("", ["v1"]), *await _groups(client)]:
+    for group, versions in [("", ["v1"]), *await groups(client)]:
         for version in versions:
-            path = f"/apis/{group}/{version}" if group else f"/api/{version}"
             try:
-                listed = await client.raw(path)
+                listed = await _of_version(client, group, version)
             except errors.StatusError as error:
                 failures.append(f"{group}/{version}: {error}")
                 continue
-            for entry in listed.get("resources", []):
-                if "/" not in entry["name"]:
-                    # The preferred version comes first; another one counts only for what that has not.
-                    found.setdefault((group, entry["name"]), _resource(group, version, entry))
+            for resource in listed:
+                # The preferred version comes first; another one counts only for what that has not.
+                found.setdefault((group, resource.name), resource)
     return list(found.values()), failures
 
 
-async def _groups(client: Client) -> list[tuple[str, list[str]]]:
+async def of_group(client: Client, group: str) -> list[scheme.Resource]:
+    """One group's resources, those of the preferred version first; none where there is no such group.
+
+    Raises StatusError.
+    """
+    versions = next((versions for name, versions in await groups(client) if name == group), [])
+    return [resource for version in versions for resource in await _of_version(client, group, version)]
+
+
+async def _of_version(client: Client, group: str, version: str) -> list[scheme.Resource]:
+    listed = await client.raw(f"/apis/{group}/{version}" if group else f"/api/{version}")
+    return [_resource(group, version, entry) for entry in listed.get("resources", []) if "/" not in entry["name"]]
+
+
+async def groups(client: Client) -> list[tuple[str, list[str]]]:
+    """The groups but the core one, each with its versions, the preferred one first. Raises StatusError."""
     listed = await client.raw("/apis")
-    groups = []
+    found = []
     for group in listed.get("groups", []):
         preferred = group.get("preferredVersion", {}).get("version", "")
         versions = [entry["version"] for entry in group.get("versions", [])]
         versions.sort(key=lambda version: version != preferred)
-        groups.append((group["name"], versions))
-    return groups
+        found.append((group["name"], versions))
+    return found
 
 
 def _resource(group: str, version: str, entry: dict[str, Any]) -> scheme.Resource:

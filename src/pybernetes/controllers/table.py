@@ -24,6 +24,7 @@ from pybernetes.controllers.deployment import Deployments
 from pybernetes.controllers.disruption import Disruption
 from pybernetes.controllers.endpointslice import EndpointSlices, Mirroring
 from pybernetes.controllers.garbage import GarbageCollector
+from pybernetes.controllers.horizontal import Autoscalers
 from pybernetes.controllers.job import Jobs
 from pybernetes.controllers.loadbalancer import LoadBalancers
 from pybernetes.controllers.node import eviction, ipam, lifecycle, podgc, ttl
@@ -49,6 +50,7 @@ CONTROLLERS: dict[str, Callable[[Context], Controller]] = {
     "cronjob-controller": CronJobs,
     "deployment-controller": Deployments,
     "replicaset-controller": ReplicaSets,
+    "horizontal-pod-autoscaler-controller": Autoscalers,
     "statefulset-controller": StatefulSets,
     "disruption-controller": Disruption,
     "certificatesigningrequest-signing-controller": certificates.Signing,

@@ -51,6 +51,18 @@ def _make(given: Mapping[str, Any], clock: clocks.Clock) -> processes.Part:
             unhealthy_zone_threshold=given["unhealthy-zone-threshold"],
             large_cluster_size_threshold=given["large-cluster-size-threshold"],
             terminated_pod_threshold=given["terminated-pod-gc-threshold"],
+            concurrent_horizontal_pod_autoscaler_syncs=_workers(given, "concurrent-horizontal-pod-autoscaler-syncs"),
+            horizontal_pod_autoscaler_sync_period=given["horizontal-pod-autoscaler-sync-period"],
+            horizontal_pod_autoscaler_downscale_stabilization=given[
+                "horizontal-pod-autoscaler-downscale-stabilization"
+            ],
+            horizontal_pod_autoscaler_tolerance=given["horizontal-pod-autoscaler-tolerance"],
+            horizontal_pod_autoscaler_cpu_initialization_period=given[
+                "horizontal-pod-autoscaler-cpu-initialization-period"
+            ],
+            horizontal_pod_autoscaler_initial_readiness_delay=given[
+                "horizontal-pod-autoscaler-initial-readiness-delay"
+            ],
         )
     except ValueError as error:
         raise flags_.FlagError(str(error)) from None
@@ -65,6 +77,13 @@ def _make(given: Mapping[str, Any], clock: clocks.Clock) -> processes.Part:
         chance=chance,
     )
     return connection.Process(NAME, given, running_, clock=clock, chance=chance)
+
+
+def _workers(given: Mapping[str, Any], flag: str) -> int:
+    count: int = given[flag]
+    if count < 1:
+        raise ValueError(f"{flag} must be greater than 0, but got {count}")
+    return count
 
 
 def _read(given: Mapping[str, Any], flag: str) -> bytes:

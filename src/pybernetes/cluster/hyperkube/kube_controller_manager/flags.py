@@ -7,6 +7,7 @@ from pybernetes.cluster.hyperkube.flags import Flag
 
 CONTROLLERS, NODES, TOKENS = "Controller flags", "Node flags", "Service account flags"
 SERVICES = "Service flags"
+AUTOSCALING = "Autoscaling flags"
 
 TABLE = (
     Flag(
@@ -33,6 +34,48 @@ TABLE = (
     ),
     Flag("unhealthy-zone-threshold", values.FLOAT, 0.55, "What share of a zone is most of it; at least 3.", NODES),
     Flag("large-cluster-size-threshold", values.INT, 50, "Zones of more nodes than this are large.", NODES),
+    Flag(
+        "concurrent-horizontal-pod-autoscaler-syncs",
+        values.INT,
+        5,
+        "How many autoscalers are looked at at a time.",
+        AUTOSCALING,
+    ),
+    Flag(
+        "horizontal-pod-autoscaler-sync-period",
+        values.DURATION,
+        15.0,
+        "Each autoscaler is looked at once in this time.",
+        AUTOSCALING,
+    ),
+    Flag(
+        "horizontal-pod-autoscaler-downscale-stabilization",
+        values.DURATION,
+        300.0,
+        "No scaling below what was recommended within this time.",
+        AUTOSCALING,
+    ),
+    Flag(
+        "horizontal-pod-autoscaler-tolerance",
+        values.FLOAT,
+        0.1,
+        "How far from its target a metric may be, as a share of it, before anything is scaled.",
+        AUTOSCALING,
+    ),
+    Flag(
+        "horizontal-pod-autoscaler-cpu-initialization-period",
+        values.DURATION,
+        300.0,
+        "How long after a pod's start its use of CPU may be that of starting.",
+        AUTOSCALING,
+    ),
+    Flag(
+        "horizontal-pod-autoscaler-initial-readiness-delay",
+        values.DURATION,
+        30.0,
+        "A pod that becomes unready so soon after its start has not been ready yet.",
+        AUTOSCALING,
+    ),
     Flag(
         "load-balancer-pool",
         values.STRINGS,
