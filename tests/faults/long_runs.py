@@ -31,7 +31,6 @@ KINDS: dict[str, Any] = {
 # Until everything is as it should be, once nothing fails any more: longer than the longest back-off of a queue
 # (1,000 s), the eviction from a lost node (300 s) and a container's restart (300 s) together.
 QUIET = "45m"
-Steps = collections.deque[str]
 
 
 @dataclasses.dataclass(slots=True)
@@ -131,10 +130,15 @@ class Life:
     def _spec(self, plural: str, name: str) -> dict[str, Any]:
         labels = {"app": name, "kind": plural}
         pod: dict[str, Any] = {"containers": [{"name": "main", "image": "app:1"}]}
-        spec: dict[str, Any] = {"template": {"metadata": {"labels": labels}, "spec": pod}}
+        plays = {"simulated.pybernetes.io/start-seconds": "2", "simulated.pybernetes.io/ready": "3"}
         if plural == "jobs":
-            pod["restartPolicy"] = "Never"
-            return spec | {"completions": 3, "parallelism": 2, "ttlSecondsAfterFinished": 600}
+            exits = self._dice.choice(["0", "1,0", "1"])
+            plays |= {"simulated.pybernetes.io/run-seconds": "20", "simulated.pybernetes.io/exit-code": exits}
+        meta = {"labels": labels, "annotations": plays}
+        spec: dict[str, Any] = {"template": {"metadata": meta, "spec": pod}}
+        if plural == "jobs":
+            pod["restartPolicy"] = self._dice.choice(["Never", "OnFailure"])
+            return spec | {"completions": 3, "parallelism": 2, "backoffLimit": 4}
         spec["selector"] = {"matchLabels": labels}
         if plural == "deployments":
             bounds = self._dice.choice([{"maxUnavailable": 1, "maxSurge": 1}, {"maxUnavailable": 0, "maxSurge": 2}])
@@ -309,7 +313,11 @@ class Life:
                         self._problem(f"{named(one)}: {lack}")
 
     async def _is_full(self) -> bool:
-        used = (await self._client.get(core_v1.ResourceQuota, "pods", "tight")).status.used.get("pods")
+        quotas = (await self._client.list(core_v1.ResourceQuota, "tight")).items
+        if not quotas:
+            # The namespace was still going when it was to be made anew.
+            return False
+        used = quotas[0].status.used.get("pods")
         pods = (await self._client.list(core_v1.Pod, "tight")).items
         counted = sum(not is_over(pod) for pod in pods)
         if used is None or used.as_int() != counted:
@@ -359,5 +367,5 @@ def lacking(one: Any) -> str:
         found = (status.currentNumberScheduled, status.updatedNumberScheduled, status.numberReady)
         wanted = (NODES,) * 3
     else:
-        return ""
+        return "" if any(condition.status == "True" for condition in status.conditions) else "has not come to an end"
     return "" if found == wanted else f"has {found}, not {wanted}"
