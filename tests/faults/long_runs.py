@@ -21,6 +21,8 @@ NAMESPACES = ("one", "two", "tight")
 # Of the namespace `tight`.
 PODS_ALLOWED = 8
 NODES = 5
+# kube-controller-manager, kube-scheduler and kubelet.
+COMPONENTS = "kube[-l][cse]*"
 NAMES = ("a", "b", "c")
 KINDS: dict[str, Any] = {
     "deployments": apps_v1.Deployment,
@@ -80,13 +82,11 @@ class Life:
 
     @contextlib.contextmanager
     def _faults(self) -> Iterator[None]:
-        agents = ("kube-controller-manager", "kube-scheduler", "kubelet")
         with contextlib.ExitStack() as stack:
-            for agent in agents:
-                for code in (409, 429, 500, 503):
-                    stack.enter_context(self._cluster.fault(agent=agent, code=code, probability=0.02))
-                stack.enter_context(self._cluster.fault(agent=agent, lost=True, probability=0.02))
-                stack.enter_context(self._cluster.fault(agent=agent, verb="watch", cut=90.0, probability=0.5))
+            for code in (409, 429, 500, 503):
+                stack.enter_context(self._cluster.fault(agent=COMPONENTS, code=code, probability=0.02))
+            stack.enter_context(self._cluster.fault(agent=COMPONENTS, lost=True, probability=0.02))
+            stack.enter_context(self._cluster.fault(agent=COMPONENTS, verb="watch", cut=90.0, probability=0.5))
             yield
 
     @contextlib.contextmanager

@@ -15,7 +15,7 @@ from tests.faults import long_runs
 MORE = int(os.environ.get("LONG_RUNS", "0"))
 FIRST = int(os.environ.get("LONG_RUNS_FROM", "100"))
 # Seed and steps.
-LIVES = [(1, 10), (2, 10), (3, 10), *((FIRST + number, 60) for number in range(MORE))]
+LIVES = [(1, 12), (2, 12), (3, 12), (4, 12), *((FIRST + number, 60) for number in range(MORE))]
 
 
 @pytest.mark.parametrize(("seed", "steps"), LIVES)

@@ -54,9 +54,12 @@ class Fault:
     struck: int = field(default=0, init=False)
 
     def fits(self, request: requests.Request) -> bool:
+        if not matches(request.header("user-agent"), self.agent):
+            return False
+        if self.verb == self.resource == self.namespace == self.name == "*":
+            return True
         about = requests.parse(request.method, request.path, bool(request.raw_query) and request.flag("watch"))
         pairs = (
-            (request.header("user-agent"), self.agent),
             (about.verb, self.verb),
             (about.resource, self.resource),
             (about.namespace, self.namespace),
