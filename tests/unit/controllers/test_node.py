@@ -76,6 +76,20 @@ async def test_a_silent_node_becomes_unknown_and_loses_its_pods() -> None:
         assert {p.metadata.name for p in cluster.api.all(core_v1.Pod)} == {"never"}
 
 
+async def test_older_labels_say_what_the_newer_ones_do() -> None:
+    async with FakeCluster(only=ONLY) as cluster:
+        member = node()
+        member.metadata.labels = {"kubernetes.io/os": "linux", "kubernetes.io/arch": "arm64", "mine": "x"}
+        member.metadata.labels["beta.kubernetes.io/arch"] = "amd64"
+        cluster.api.seed(member)
+        await cluster.settled()
+        labels = cluster.api.find(core_v1.Node, "n1").metadata.labels
+        assert labels == member.metadata.labels | {
+            "beta.kubernetes.io/os": "linux",
+            "beta.kubernetes.io/arch": "arm64",
+        }
+
+
 async def test_nothing_is_evicted_when_no_node_is_heard_of() -> None:
     async with FakeCluster(only=ONLY) as cluster:
         cluster.api.seed(node("n1"), pod("p", "n1"))

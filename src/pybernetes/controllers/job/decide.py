@@ -69,7 +69,7 @@ def decide(
     decision.free = counting.note(job, status, tally, ending=_fate(end))
     _count(decision, tally)
     if end is not None:
-        _finish(decision, tally, end, now)
+        _finish(job, decision, tally, end, now)
     return decision
 
 
@@ -89,7 +89,7 @@ def _count(decision: Decision, tally: counting.Tally) -> None:
     status.terminating = len(tally.terminating) + len(going)
 
 
-def _finish(decision: Decision, tally: counting.Tally, end: ending.Ending, now: float) -> None:
+def _finish(job: batch_v1.Job, decision: Decision, tally: counting.Tally, end: ending.Ending, now: float) -> None:
     """Set the interim condition, and the final one when every pod has ended and is counted."""
     status = decision.status
     _condition(status, end.interim, "True", end.reason, end.message, now)
@@ -98,6 +98,9 @@ def _finish(decision: Decision, tally: counting.Tally, end: ending.Ending, now: 
     _condition(status, end.kind, "True", end.reason, end.message, now)
     if end.kind == ending.COMPLETE:
         status.completionTime = times.to_time(now)
+        if job.spec.completions is not None and status.succeeded > job.spec.completions:
+            message = "Too many succeeded pods running after completion count reached"
+            decision.events.append(("Warning", "TooManySucceededPods", message))
         decision.events.append(("Normal", "Completed", "Job completed"))
     else:
         decision.events.append(("Warning", end.reason, end.message))

@@ -20,6 +20,11 @@ _TAINTS = {
     ("NetworkUnavailable", "True"): "node.kubernetes.io/network-unavailable",
     ("PIDPressure", "True"): "node.kubernetes.io/pid-pressure",
 }
+# Label -> the older one that must say the same.
+_OLD_LABELS = {
+    "kubernetes.io/os": "beta.kubernetes.io/os",
+    "kubernetes.io/arch": "beta.kubernetes.io/arch",
+}
 _OURS = frozenset((*_TAINTS.values(), UNSCHEDULABLE))
 _GO_UNKNOWN = ("Ready", "MemoryPressure", "DiskPressure", "PIDPressure")
 
@@ -48,6 +53,12 @@ def silent(node: core_v1.Node, now: float) -> list[core_v1.NodeCondition]:
             fresh.lastHeartbeatTime = known.lastHeartbeatTime
             result[result.index(known)] = fresh
     return result
+
+
+def labels(node: core_v1.Node) -> dict[str, str]:
+    """The labels that the node should have besides, or that should be otherwise; mostly none."""
+    known = node.metadata.labels
+    return {old: known[new] for new, old in _OLD_LABELS.items() if new in known and known.get(old) != known[new]}
 
 
 def taints(node: core_v1.Node, *, evicting: bool, now: float) -> list[core_v1.Taint]:

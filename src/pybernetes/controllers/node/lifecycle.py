@@ -65,6 +65,7 @@ class NodeLifecycle:
             old.spec != new.spec
             or health.taints(new, evicting=health.is_evicting(new), now=0.0) != new.spec.taints
             or health.ready(old) != health.ready(new)
+            or health.labels(new)
         ):
             self._queue.add(new.metadata.name, "Node changed")
 
@@ -113,6 +114,7 @@ class NodeLifecycle:
             node = await self._silence(node)
         failing = health.ready(node) in ("False", "Unknown")
         evicting = health.is_evicting(node) and not self._zones.disrupted
+        await self._set_labels(node)
         await self._set_taints(node, evicting=evicting)
         if failing and not evicting:
             zone = self._zones.wait_in_line(key)
@@ -157,6 +159,12 @@ class NodeLifecycle:
         zone.waiting.pop(name, None)
         zone.limiter.take(self._now())
         return zone.limiter.wait(self._now()) if zone.waiting else None
+
+    async def _set_labels(self, node: core_v1.Node) -> None:
+        missing = health.labels(node)
+        if missing:
+            patch = {"metadata": {"labels": missing}}
+            await self._client.patch(core_v1.Node, node.metadata.name, "", patch, kind=transport.STRATEGIC_PATCH)
 
     async def _set_taints(self, node: core_v1.Node, *, evicting: bool) -> None:
         wanted = health.taints(node, evicting=evicting, now=self._context.clock.time())

@@ -331,6 +331,24 @@ async def test_what_a_smaller_job_drops_is_no_failure() -> None:
         assert (len(running(cluster)), state(cluster).status.failed) == (1, 0)
 
 
+async def test_an_old_view_of_a_job_makes_no_pod_too_many() -> None:
+    async with FakeCluster(only=ONLY) as cluster:
+        await cluster.client.create(job(parallelism=1, completions=1))
+        await cluster.settled()
+        [stream] = [stream for stream in cluster.api.streams if stream.resource.name == "jobs"]
+        push, held = stream.push, []
+        stream.push = held.append  # type: ignore[method-assign]
+        cluster.finish_pod(running(cluster)[0])
+        await cluster.settled()
+        assert len(cluster.api.all(core_v1.Pod)) == 1
+        assert not cluster.api.all(core_v1.Pod)[0].metadata.finalizers
+        stream.push = push  # type: ignore[method-assign]
+        for event in held:
+            push(event)
+        await cluster.settled()
+        assert (told(cluster)["Complete"][0], len(cluster.api.all(core_v1.Pod))) == ("True", 1)
+
+
 async def test_jobs_of_others_are_left_alone() -> None:
     async with FakeCluster(only=ONLY) as cluster:
         await cluster.client.create(job(managedBy="example.com/queue"))
