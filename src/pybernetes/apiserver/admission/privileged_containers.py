@@ -11,30 +11,18 @@ from typing import Any
 
 from pybernetes.api import errors, fields
 from pybernetes.api.types import core_v1
-from pybernetes.apiserver.admission import plugin
+from pybernetes.apiserver.admission import plugin, templates
 
-# Where the kinds that run pods have the pod's spec.
-_SPECS: dict[str, tuple[str, ...]] = {
-    "pods": ("spec",),
-    "podtemplates": ("template", "spec"),
-    "replicationcontrollers": ("spec", "template", "spec"),
-    "daemonsets.apps": ("spec", "template", "spec"),
-    "deployments.apps": ("spec", "template", "spec"),
-    "replicasets.apps": ("spec", "template", "spec"),
-    "statefulsets.apps": ("spec", "template", "spec"),
-    "jobs.batch": ("spec", "template", "spec"),
-    "cronjobs.batch": ("spec", "jobTemplate", "spec", "template", "spec"),
-}
 _LISTS = ("containers", "initContainers", "ephemeralContainers")
 
 
 class PrivilegedContainers(plugin.Plugin):
     name = "PrivilegedContainers"
     operations = (plugin.CREATE, plugin.UPDATE)
-    resources = (*_SPECS, "pods/ephemeralcontainers")
+    resources = ("pods", "pods/ephemeralcontainers", *templates.RESOURCES)
 
     async def validate(self, attributes: plugin.Attributes) -> None:
-        problems = list(_problems(attributes.obj, _SPECS[attributes.kind.resource.group_resource]))
+        problems = list(_problems(attributes.obj, (*templates.steps(attributes.resource), "spec")))
         if problems:
             resource = attributes.kind.resource
             raise errors.invalid(resource.group, resource.kind, attributes.name, problems)

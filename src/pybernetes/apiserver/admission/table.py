@@ -21,6 +21,7 @@ from pybernetes.apiserver.admission import (
     storage_object_in_use,
     taint_nodes,
 )
+from pybernetes.apiserver.admission.pod_security import plugin as pod_security
 from pybernetes.apiserver.admission.policies import mutating as mutating_policies
 from pybernetes.apiserver.admission.policies import validating as validating_policies
 from pybernetes.apiserver.admission.webhooks import mutating as mutating_webhooks
@@ -42,7 +43,7 @@ TABLE: tuple[tuple[str, Callable[[hosts.Host], plugin.Plugin] | None], ...] = (
     ("TaintNodesByCondition", lambda _: taint_nodes.TaintNodesByCondition()),
     ("AlwaysPullImages", None),
     ("ImagePolicyWebhook", None),
-    ("PodSecurity", None),
+    ("PodSecurity", pod_security.PodSecurity),
     ("PodNodeSelector", None),
     ("Priority", lambda host: priority.Priority(host.collection("scheduling.k8s.io", "priorityclasses"))),
     ("DefaultTolerationSeconds", lambda _: default_toleration_seconds.DefaultTolerationSeconds()),
