@@ -25,6 +25,17 @@ def test_what_is_no_duration(text: str) -> None:
         values.seconds(text)
 
 
+@pytest.mark.parametrize(("text", "number"), [("0.1", 0.1), ("1", 1.0), (".5", 0.5), ("-2e-3", -0.002), ("3.", 3.0)])
+def test_decimals(text: str, number: float) -> None:
+    assert values.decimal(text) == number
+
+
+@pytest.mark.parametrize("text", ["", "nan", "inf", "1_0", "e5", "0x1", "."])
+def test_what_is_no_decimal(text: str) -> None:
+    with pytest.raises(ValueError, match="must be a number"):
+        values.decimal(text)
+
+
 def test_networks_and_addresses() -> None:
     assert values.network("10.1.2.3/16") == "10.1.0.0/16"
     assert values.address("::1") == "::1"
