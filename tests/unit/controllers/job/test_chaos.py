@@ -11,13 +11,16 @@ from hypothesis import strategies as st
 from pybernetes.api import errors
 from pybernetes.api.types import batch_v1, core_v1, meta_v1
 from pybernetes.client import Call
+from pybernetes.controllers import Controllers
 from tests.fakes.cluster import FakeCluster
 
 FINALIZER = "batch.kubernetes.io/job-tracking"
 # (what happens, to which of the pods, how many of the next writes fail)
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["succeed", "fail", "delete", "vanish", "wait", "suspend", "resume", "resize", "cut"]),
+        st.sampled_from(
+            ["succeed", "fail", "delete", "vanish", "wait", "suspend", "resume", "resize", "cut", "restart"]
+        ),
         st.integers(0, 9),
         st.integers(0, 3),
     ),
@@ -103,6 +106,14 @@ class Chaos:
     def suspend(self, suspend: bool) -> None:
         self.cluster.api.change(self.job, lambda copy: setattr(copy.spec, "suspend", suspend))
 
+    async def restart(self) -> None:
+        """Another process takes over, which remembers nothing."""
+        cluster = self.cluster
+        cluster.running.cancel()
+        await asyncio.wait([cluster.running])
+        cluster.controllers = Controllers(cluster.context, only="job-controller")
+        cluster.running = asyncio.ensure_future(cluster.controllers.run())
+
     async def do(self, what: str, which: int, failures: int) -> None:
         self.failing = failures
         unfinished = [pod for pod in self.pods() if pod.status.phase in ("", "Pending", "Running")]
@@ -111,6 +122,8 @@ class Chaos:
             await self.cluster.clock.advance(which * 20.0)
         elif what == "cut":
             self.cluster.api.break_watches()
+        elif what == "restart":
+            await self.restart()
         elif what in ("suspend", "resume"):
             self.suspend(what == "suspend")
         elif what == "resize":

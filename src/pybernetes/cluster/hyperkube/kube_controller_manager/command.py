@@ -36,34 +36,7 @@ def _make(given: Mapping[str, Any], clock: clocks.Clock) -> processes.Part:
     only = ",".join(given["controllers"] or ["*"])
     try:
         run.chosen(only)
-        settings = Settings(
-            ca=_read(given, "root-ca-file"),
-            sign_token=work.signer(_read(given, "service-account-private-key-file")),
-            legacy_token_unused=given["legacy-service-account-token-clean-up-period"],
-            cluster_cidr=(given["cluster-cidr"] or "") if given["allocate-node-cidrs"] else "",
-            load_balancer_pool=work.pool(given["load-balancer-pool"] or ()),
-            max_endpoints_per_slice=given["max-endpoints-per-slice"],
-            node_cidr_mask_size=given["node-cidr-mask-size"],
-            node_monitor_grace_period=given["node-monitor-grace-period"],
-            node_startup_grace_period=given["node-startup-grace-period"],
-            node_eviction_rate=given["node-eviction-rate"],
-            secondary_node_eviction_rate=given["secondary-node-eviction-rate"],
-            unhealthy_zone_threshold=given["unhealthy-zone-threshold"],
-            large_cluster_size_threshold=given["large-cluster-size-threshold"],
-            terminated_pod_threshold=given["terminated-pod-gc-threshold"],
-            concurrent_horizontal_pod_autoscaler_syncs=_workers(given, "concurrent-horizontal-pod-autoscaler-syncs"),
-            horizontal_pod_autoscaler_sync_period=given["horizontal-pod-autoscaler-sync-period"],
-            horizontal_pod_autoscaler_downscale_stabilization=given[
-                "horizontal-pod-autoscaler-downscale-stabilization"
-            ],
-            horizontal_pod_autoscaler_tolerance=given["horizontal-pod-autoscaler-tolerance"],
-            horizontal_pod_autoscaler_cpu_initialization_period=given[
-                "horizontal-pod-autoscaler-cpu-initialization-period"
-            ],
-            horizontal_pod_autoscaler_initial_readiness_delay=given[
-                "horizontal-pod-autoscaler-initial-readiness-delay"
-            ],
-        )
+        settings = settings_of(given)
     except ValueError as error:
         raise flags_.FlagError(str(error)) from None
     chance = chances.Chance()
@@ -77,6 +50,34 @@ def _make(given: Mapping[str, Any], clock: clocks.Clock) -> processes.Part:
         chance=chance,
     )
     return connection.Process(NAME, given, running_, clock=clock, chance=chance)
+
+
+def settings_of(given: Mapping[str, Any]) -> Settings:
+    """What the flags say about the controllers. Raises ValueError."""
+    return Settings(
+        ca=_read(given, "root-ca-file"),
+        sign_token=work.signer(_read(given, "service-account-private-key-file")),
+        legacy_token_unused=given["legacy-service-account-token-clean-up-period"],
+        cluster_cidr=(given["cluster-cidr"] or "") if given["allocate-node-cidrs"] else "",
+        load_balancer_pool=work.pool(given["load-balancer-pool"] or ()),
+        max_endpoints_per_slice=given["max-endpoints-per-slice"],
+        node_cidr_mask_size=given["node-cidr-mask-size"],
+        node_monitor_grace_period=given["node-monitor-grace-period"],
+        node_startup_grace_period=given["node-startup-grace-period"],
+        node_eviction_rate=given["node-eviction-rate"],
+        secondary_node_eviction_rate=given["secondary-node-eviction-rate"],
+        unhealthy_zone_threshold=given["unhealthy-zone-threshold"],
+        large_cluster_size_threshold=given["large-cluster-size-threshold"],
+        terminated_pod_threshold=given["terminated-pod-gc-threshold"],
+        concurrent_horizontal_pod_autoscaler_syncs=_workers(given, "concurrent-horizontal-pod-autoscaler-syncs"),
+        horizontal_pod_autoscaler_sync_period=given["horizontal-pod-autoscaler-sync-period"],
+        horizontal_pod_autoscaler_downscale_stabilization=given["horizontal-pod-autoscaler-downscale-stabilization"],
+        horizontal_pod_autoscaler_tolerance=given["horizontal-pod-autoscaler-tolerance"],
+        horizontal_pod_autoscaler_cpu_initialization_period=given[
+            "horizontal-pod-autoscaler-cpu-initialization-period"
+        ],
+        horizontal_pod_autoscaler_initial_readiness_delay=given["horizontal-pod-autoscaler-initial-readiness-delay"],
+    )
 
 
 def _workers(given: Mapping[str, Any], flag: str) -> int:
