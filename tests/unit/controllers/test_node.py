@@ -5,7 +5,7 @@ from __future__ import annotations
 from pybernetes.api import times
 from pybernetes.api.types import coordination_v1, core_v1, meta_v1
 from pybernetes.controllers import Settings
-from pybernetes.controllers.node import health, ipam
+from pybernetes.controllers.node import health, ipam, podgc
 from tests.fakes.cluster import FakeCluster
 
 ONLY = "node-lifecycle-controller,taint-eviction-controller"
@@ -108,6 +108,27 @@ async def test_pods_of_lost_nodes_and_unscheduled_ones_are_removed() -> None:
         assert {p.metadata.name for p in cluster.api.all(core_v1.Pod)} == {"kept", "lost"}
         await cluster.clock.advance(40)
         assert {p.metadata.name for p in cluster.api.all(core_v1.Pod)} == {"kept"}
+
+
+async def test_terminating_pods_of_nodes_out_of_service_are_removed() -> None:
+    async with FakeCluster(only="pod-garbage-collector-controller", kubelet=False) as cluster:
+        taint = core_v1.Taint(key="node.kubernetes.io/out-of-service", effect="NoExecute", value="nodeshutdown")
+        down, up = node("down", "Unknown"), node("up")
+        down.spec.taints, up.spec.taints = [taint], [taint]
+        going = [pod("gone", "down"), pod("alive", "up")]
+        for one in going:
+            one.metadata.deletionTimestamp = "2026-01-01T00:00:00Z"
+        cluster.api.seed(down, up, node("silent", "Unknown"), pod("stays", "down"), *going)
+        await cluster.clock.advance(21)
+        assert {p.metadata.name for p in cluster.api.all(core_v1.Pod)} == {"stays", "alive"}
+
+
+def test_evicted_pods_go_before_older_ones() -> None:
+    old, evicted, new = pod("old", "n1"), pod("evicted", "n1"), pod("new", "n1")
+    for one, made in ((old, "2026-01-01T00:00:00Z"), (evicted, "2026-01-03T00:00:00Z"), (new, "2026-01-02T00:00:00Z")):
+        one.metadata.creationTimestamp, one.status.phase = made, "Failed"
+    evicted.status.reason = "Evicted"
+    assert podgc.finished_to_delete([new, old, evicted], 1) == [evicted, old]
 
 
 async def test_nodes_get_ranges_of_their_own() -> None:

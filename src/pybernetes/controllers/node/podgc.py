@@ -1,4 +1,5 @@
-"""Removes pods that nobody else will: too many finished ones, those of lost nodes, and terminating ones without a node.
+"""Removes pods that nobody else will: too many finished ones, those of lost nodes, and terminating ones without a node
+or with one that is out of service.
 
 Looked at every twenty seconds, as upstream does: each of these is a condition that lasts, not an event.
 """
@@ -7,27 +8,47 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from pybernetes.api import codecs, errors, times
 from pybernetes.api.types import core_v1
 from pybernetes.controllers import conditions, pods
 from pybernetes.controllers.context import Context, synced
+from pybernetes.controllers.node import health
 
 log = logging.getLogger(__name__)
 
 NAME = "pod-garbage-collector-controller"
+OUT_OF_SERVICE = "node.kubernetes.io/out-of-service"
 PERIOD = 20.0
 # How long a node must be missing before its pods are taken for lost, in seconds.
 QUARANTINE = 40.0
 
 
 def finished_to_delete(everyone: list[core_v1.Pod], threshold: int) -> list[core_v1.Pod]:
-    """The oldest finished pods above the threshold; 0 or less: keep all."""
+    """The finished pods above the threshold, evicted ones and then the oldest first; 0 or less: keep all."""
     if threshold <= 0:
         return []
     finished = [p for p in everyone if pods.is_terminal(p)]
-    finished.sort(key=lambda pod: (pod.metadata.creationTimestamp or "", pod.metadata.name))
+    finished.sort(key=_order)
     return finished[: max(len(finished) - threshold, 0)]
+
+
+def _order(pod: core_v1.Pod) -> tuple[bool, str, str]:
+    evicted = pod.status.phase == "Failed" and pod.status.reason == "Evicted"
+    return not evicted, pod.metadata.creationTimestamp or "", pod.metadata.name
+
+
+def out_of_service(everyone: list[core_v1.Pod], node_of: Callable[[str], core_v1.Node | None]) -> list[core_v1.Pod]:
+    """Terminating pods on nodes that are not ready and that somebody has declared out of service."""
+    found = []
+    for pod in everyone:
+        node = node_of(pod.spec.nodeName) if pod.metadata.deletionTimestamp is not None else None
+        if node is None or health.ready(node) == "True":
+            continue
+        if any(taint.key == OUT_OF_SERVICE for taint in node.spec.taints):
+            found.append(pod)
+    return found
 
 
 def never_scheduled(everyone: list[core_v1.Pod]) -> list[core_v1.Pod]:
@@ -58,6 +79,7 @@ class PodGC:
         everyone = self._pods.cache.list()
         threshold = self._context.settings.terminated_pod_threshold
         doomed = [(pod, "") for pod in finished_to_delete(everyone, threshold)]
+        doomed += [(pod, "") for pod in out_of_service(everyone, self._nodes.cache.get)]
         doomed += [(pod, "") for pod in never_scheduled(everyone)]
         for name in await self._lost_nodes(everyone):
             doomed += [(pod, "PodGC: node no longer exists") for pod in everyone if pod.spec.nodeName == name]
