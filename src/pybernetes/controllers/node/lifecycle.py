@@ -48,7 +48,7 @@ class NodeLifecycle:
         if new is None:
             if old is not None:
                 self._heard.pop(old.metadata.name, None)
-                self._rates_changed(self._zones.remove(old.metadata.name, self._now()))
+                self._place(old, gone=True)
                 self._tell(old, "RemovingNode", "Removing Node {} from Controller")
             return
         self._place(new)
@@ -72,23 +72,21 @@ class NodeLifecycle:
     def _now(self) -> float:
         return self._context.clock.monotonic()
 
-    def _place(self, node: core_v1.Node) -> None:
+    def _place(self, node: core_v1.Node, *, gone: bool = False) -> None:
         """Keep up how the node's zone is doing. Whether all zones are disrupted concerns every node."""
-        was = self._zones.disrupted
-        self._rates_changed(self._zones.place(node, self._now()))
+        was, now = self._zones.disrupted, self._now()
+        changed = self._zones.remove(node.metadata.name, now) if gone else self._zones.place(node, now)
+        for zone in changed:
+            if self._zones[zone].waiting:
+                self._queue.add_after(ZONE + zone, EVICTION_PERIOD)
         if was is self._zones.disrupted:
             return
         for one in self._nodes.cache:
             name = one.metadata.name
             if was:
                 # What was silent may not have been: each gets its time again.
-                self._heard[name] = self._now()
+                self._heard[name] = now
             self._queue.add(name, "the first node is ready, or the last one is not any more")
-
-    def _rates_changed(self, changed: list[str]) -> None:
-        for zone in changed:
-            if self._zones[zone].waiting:
-                self._queue.add_after(ZONE + zone, EVICTION_PERIOD)
 
     def _lease_changed(self, old: coordination_v1.Lease | None, new: coordination_v1.Lease | None) -> None:
         if new is not None and (old is None or old.spec.renewTime != new.spec.renewTime):
@@ -114,7 +112,7 @@ class NodeLifecycle:
             node = await self._silence(node)
         failing = health.ready(node) in ("False", "Unknown")
         evicting = health.is_evicting(node) and not self._zones.disrupted
-        await self._set_labels(node)
+        node = await self._set_labels(node)
         await self._set_taints(node, evicting=evicting)
         if failing and not evicting:
             zone = self._zones.wait_in_line(key)
@@ -160,11 +158,12 @@ class NodeLifecycle:
         zone.limiter.take(self._now())
         return zone.limiter.wait(self._now()) if zone.waiting else None
 
-    async def _set_labels(self, node: core_v1.Node) -> None:
+    async def _set_labels(self, node: core_v1.Node) -> core_v1.Node:
         missing = health.labels(node)
-        if missing:
-            patch = {"metadata": {"labels": missing}}
-            await self._client.patch(core_v1.Node, node.metadata.name, "", patch, kind=transport.STRATEGIC_PATCH)
+        if not missing:
+            return node
+        patch = {"metadata": {"labels": missing}}
+        return await self._client.patch(core_v1.Node, node.metadata.name, "", patch, kind=transport.STRATEGIC_PATCH)
 
     async def _set_taints(self, node: core_v1.Node, *, evicting: bool) -> None:
         wanted = health.taints(node, evicting=evicting, now=self._context.clock.time())

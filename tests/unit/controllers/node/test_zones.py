@@ -187,6 +187,18 @@ async def test_nothing_is_evicted_while_no_node_of_any_zone_is_ready() -> None:
         assert evicted(cluster) == {"a0", "a1"}
 
 
+async def test_nothing_is_evicted_any_more_when_the_last_ready_node_is_removed() -> None:
+    async with FakeCluster(only=ONLY) as cluster:
+        cluster.api.seed(node("n0"), node("n1"))
+        await cluster.settled()
+        lose(cluster, ["n0"])
+        await beat(cluster, 5)
+        assert evicted(cluster) == {"n0"}
+        cluster.api.remove(cluster.api.find(core_v1.Node, "n1"))
+        await cluster.settled()
+        assert evicted(cluster) == set()
+
+
 async def test_the_reason_of_an_eviction_follows_the_node_at_once() -> None:
     async with FakeCluster(only=ONLY) as cluster:
         cluster.api.seed(*(node(f"n{number}") for number in range(5)))
