@@ -114,6 +114,10 @@ class LabelSelector:
                 return term.values[0] if single else None
         return None
 
+    def excludes(self, other: LabelSelector) -> bool:
+        """Whether it shows, without looking at any labels, that none match both: they ask different values of one."""
+        return any(other.exact(key) not in (None, value) for key, value in self._pairs)
+
     def __str__(self) -> str:
         return ",".join(map(str, self.requirements))
 

@@ -152,6 +152,24 @@ def test_field_errors(text: str, message: str) -> None:
     assert str(caught.value) == message
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "excluded"),
+    [
+        ("app=web", "app=db", True),
+        ("app=web,tier=a", "app in (db),x", True),
+        ("app=web", "app=web", False),
+        ("app=web", "tier=a", False),
+        ("app=web", "app in (web, db)", False),
+        ("app=web", "app!=web", False),
+        ("app", "app=web", False),
+        ("", "", False),
+    ],
+)
+def test_selectors_that_cannot_both_match(one: str, other: str, excluded: bool) -> None:
+    mine, theirs = selectors.parse(one), selectors.parse(other)
+    assert mine.excludes(theirs) is theirs.excludes(mine) is excluded
+
+
 @given(st.dictionaries(st.from_regex(r"[a-z.]{1,6}", fullmatch=True), st.text(max_size=8), max_size=4))
 def test_field_round_trip(wanted: dict[str, str]) -> None:
     terms = [selectors.FieldTerm(field, value, True) for field, value in wanted.items()]

@@ -108,7 +108,7 @@ class Autoscalers:
         known[name] = selector
         scene = self._scene(autoscaler, scale, selector)
         others = {other: taken for other, taken in known.items() if other != name}
-        decide.check_alone(draft, autoscaler, scale, scene, others)
+        decide.check_alone(draft, autoscaler, scene, selector, others)
         text = str(selector)
         readings = await asyncio.gather(
             *(self._sources.read(spec, namespace, text) for spec in autoscaler.spec.metrics)

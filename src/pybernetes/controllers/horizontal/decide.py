@@ -50,6 +50,14 @@ class Wish:
     metrics: tuple[autoscaling_v2.MetricStatus, ...] = ()
 
 
+class Unusable(Exception):
+    """Metrics cannot be gone by; the text says why."""
+
+    def __init__(self, why: str, metrics: tuple[autoscaling_v2.MetricStatus, ...] = ()) -> None:
+        super().__init__(why)
+        self.metrics = metrics
+
+
 def draft_of(autoscaler: Autoscaler, now: float) -> Draft:
     return Draft(codecs.copy(autoscaler.status), now)
 
@@ -105,29 +113,23 @@ def selector_of(draft: Draft, scale: autoscaling_v1.Scale) -> selectors.LabelSel
 def check_alone(
     draft: Draft,
     autoscaler: Autoscaler,
-    scale: autoscaling_v1.Scale,
     scene: replicas.Scene,
+    mine: selectors.LabelSelector,
     others: Mapping[str, selectors.LabelSelector],
 ) -> None:
     """`others`: of other autoscalers of the namespace, by name. Raises Unusable where one wants the same pods."""
     sharing = [
-        name for name, selector in others.items() if any(selector.matches(pod.metadata.labels) for pod in scene.pods)
+        name
+        for name, selector in others.items()
+        if not mine.excludes(selector) and any(selector.matches(pod.metadata.labels) for pod in scene.pods)
     ]
     if sharing:
         meta = autoscaler.metadata
         listed = " ".join(f"{{{name} {meta.namespace}}}" for name in sorted([*sharing, meta.name]))
-        why = f"pods by selector {scale.status.selector} are controlled by multiple HPAs: [{listed}]"
+        why = f"pods by selector {mine} are controlled by multiple HPAs: [{listed}]"
         draft.warn("AmbiguousSelector", why)
         draft.condition(ACTIVE, "False", "AmbiguousSelector", why)
         raise Unusable(why)
-
-
-class Unusable(Exception):
-    """Metrics cannot be gone by; the text says why."""
-
-    def __init__(self, why: str, metrics: tuple[autoscaling_v2.MetricStatus, ...] = ()) -> None:
-        super().__init__(why)
-        self.metrics = metrics
 
 
 def by_metrics(draft: Draft, autoscaler: Autoscaler, scene: replicas.Scene, readings: list[sources.Reading]) -> Wish:
