@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 from pybernetes.api import errors, selectors
 from pybernetes.apiserver import metrics as metrics_
@@ -13,8 +14,23 @@ from pybernetes.apiserver.authn import impersonation
 from pybernetes.apiserver.authz import authorizer as authorizers
 from pybernetes.apiserver.storage import collection as collections
 
-# Looks at a request, completes it, or refuses it with a StatusError.
-Check = Callable[[requests.Request], None]
+# Looks at a request, completes it, or refuses it with a StatusError; what takes time is answered with an awaitable.
+Check = Callable[[requests.Request], Awaitable[None] | None]
+
+
+class Seats(Protocol):
+    """What a request holds while it runs. `arrive` must be awaited first, if it is not None; it may raise 429."""
+
+    @property
+    def arrive(self) -> Callable[[], Awaitable[None]] | None: ...
+
+    def leave(self) -> None: ...
+
+
+class Limits(Protocol):
+    """How much may run at once: gives a request its seats, None if it needs none; or raises 429."""
+
+    def enter(self, request: requests.Request) -> Seats | None: ...
 
 
 def build(
@@ -22,24 +38,34 @@ def build(
     metrics: metrics_.Metrics,
     authenticator: authenticators.Authenticator,
     authorizer: authorizers.Authorizer,
+    limits: Limits,
     endpoint: Callable[[requests.Request], Awaitable[results.Result]],
 ) -> results.Handler:
     """What a request passes before its endpoint, in this order; what it comes to is counted.
 
-    Nothing here waits for anything, so the steps are plain calls. What wraps the rest (audit, flow control) takes its
-    place around `endpoint`.
+    Hardly any request waits for anything here, so the steps are plain calls.
     """
-    checks: tuple[Check, ...] = (
+    who: tuple[Check, ...] = (
         attribute,
         authenticator.check,
         impersonation.Impersonation(authorizer).check,
-        authorizers.Gate(authorizer).check,
     )
+    may: Check = authorizers.Gate(authorizer).check
 
     async def handle(request: requests.Request) -> results.Result:
+        seats: Seats | None = None
         try:
-            for check in checks:
-                check(request)
+            for check in who:
+                waiting = check(request)
+                if waiting is not None:
+                    await waiting
+            entered = limits.enter(request)
+            if entered is not None and entered.arrive is not None:
+                await entered.arrive()
+            seats = entered
+            waiting = may(request)
+            if waiting is not None:
+                await waiting
             result = await endpoint(request)
         except collections.Unwritable as error:
             # A store that cannot write now is a 500 that says so, never a crash.
@@ -48,6 +74,9 @@ def build(
         except errors.StatusError as error:
             metrics.count(request, error.code)
             raise
+        finally:
+            if seats is not None:
+                seats.leave()
         metrics.count(request, getattr(result, "code", 200))
         return result
 

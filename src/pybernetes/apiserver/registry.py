@@ -111,6 +111,14 @@ class Registry:
         """Where the objects of a resource are stored, in the form they are stored in."""
         return self._collections[group, resource]
 
+    def find(self, group: str, version: str, resource: str) -> collections.Collection | None:
+        """The objects that are served there; None if nothing stored is."""
+        key = (group, version, resource)
+        found = self._custom.get(key)
+        if found is None and key in self.kinds:
+            found = self._views.get(key) or self._collections.get((group, resource))
+        return found
+
     def of(self, kind: kinds.Kind[Any]) -> collections.Collection:
         """The objects of a resource, in the form of the kind."""
         key = _key(kind.resource)

@@ -60,6 +60,8 @@ class Request(msgspec.Struct, kw_only=True, dict=False):
     attributes: Attributes = Attributes("", "")
     loopback: bool = False
     warnings: list[str] = []
+    # Lines of the answer's head that filters add.
+    head: bytes = b""
     # What admission notes for the audit.
     annotations: dict[str, str] = {}
     _query: dict[str, str] | None = None

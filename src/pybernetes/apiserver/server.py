@@ -13,7 +13,7 @@ from pybernetes import client as clients
 from pybernetes import store as stores
 from pybernetes.api import errors
 from pybernetes.api.types import core_v1
-from pybernetes.apiserver import bootstrap, chain, health, loopback, metrics, registry, results, version
+from pybernetes.apiserver import bootstrap, chain, flowcontrol, health, loopback, metrics, registry, results, version
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver import settings as settings_
 from pybernetes.apiserver.admission import hosts, plugin
@@ -105,6 +105,8 @@ class ApiServer:
             clock=clock,
             chance=chance,
         )
+        self._fairness = self._make_fairness() if settings.fairness else None
+        self._dumps = flowcontrol.Dumps(self._fairness) if self._fairness is not None else None
         self._health = health.Health(
             live={"ping": lambda: None, "etcd": self._store_problem},
             ready={"poststarthook/rbac/bootstrap-roles": self._bootstrap_problem},
@@ -120,9 +122,7 @@ class ApiServer:
         )
         # Further lines of /metrics, of whoever shares the process.
         self.more_metrics: list[Callable[[], Iterable[str]]] = []
-        self._metrics = metrics.Metrics(
-            self._gauges, self.registry.resources(), more=lambda: (line for of in self.more_metrics for line in of())
-        )
+        self._metrics = metrics.Metrics(self._gauges, self.registry.resources(), more=self._more_metrics)
         self._discovery = discovery.Discovery(self.registry, address=f"{settings.advertise[0]}:{settings.advertise[1]}")
         self._openapi = openapi.OpenApi(self.registry, clock)
         self._backend = backend.Backend(settings.kubelet_tls, clock)
@@ -132,6 +132,7 @@ class ApiServer:
                 metrics=self._metrics,
                 authenticator=self._authenticator,
                 authorizer=self._authorizer,
+                limits=self._fairness or flowcontrol.InFlight(reads=settings.max_reads, writes=settings.max_writes),
                 endpoint=self._endpoint,
             )
         )
@@ -146,6 +147,17 @@ class ApiServer:
         self._responder = responder.Responder(self.handler, clock, max_backlog=settings.max_backlog)
         self._listener = listener.Listener(self._responder, clock)
         self._loopbacks: list[loopback.LoopbackTransport] = []
+
+    def _make_fairness(self) -> flowcontrol.Fairness:
+        settings, collection = self.settings, self.registry.collection
+        return flowcontrol.Fairness(
+            collection(flow_group := "flowcontrol.apiserver.k8s.io", "flowschemas"),
+            collection(flow_group, "prioritylevelconfigurations"),
+            self.registry.find,
+            total=settings.max_reads + settings.max_writes,
+            patience=min(settings.request_timeout / 4, 60.0),
+            clock=self._clock,
+        )
 
     async def start(self) -> None:
         """Load the store and make sure of what every cluster has."""
@@ -163,6 +175,8 @@ class ApiServer:
 
     async def close(self) -> None:
         """Stop serving; the store is the caller's to close."""
+        if self._fairness is not None:
+            self._fairness.close()
         await self._upkeep.close()
         await self._definitions.close()
         await self._legacy_tokens.close()
@@ -202,6 +216,8 @@ class ApiServer:
             return results.Document(msgspec.json.encode(version.info()))
         if path == "/metrics":
             return self._metrics.document()
+        if path.startswith("/debug/") and self._dumps is not None:
+            return self._dumps.answer(path)
         if path == "/":
             return results.Document(msgspec.json.encode({"paths": self._paths()}))
         return self._health.answer(request)
@@ -220,7 +236,8 @@ class ApiServer:
             "/openapi/v3/",
             "/version",
         )
-        return sorted({*known, *groups, *versions, *self._health.paths()})
+        dumps = self._dumps.paths() if self._dumps is not None else ()
+        return sorted({*known, *groups, *versions, *self._health.paths(), *dumps})
 
     def _router(self, roles: rbac.Rbac) -> router.Router:
         collection = self.registry.collection
@@ -310,6 +327,12 @@ class ApiServer:
         problem = self._store_problem()
         return components.Condition(True, "ok") if problem is None else components.Condition(False, problem)
 
+    def _more_metrics(self) -> Iterator[str]:
+        if self._fairness is not None:
+            yield from self._fairness.counters()
+        for lines in self.more_metrics:
+            yield from lines()
+
     def _gauges(self) -> Iterator[tuple[str, str, float]]:
         objects: dict[tuple[str, str], int] = {}
         watching: dict[tuple[str, str], int] = {}
@@ -325,3 +348,5 @@ class ApiServer:
         for (group, name), count in watching.items():
             yield "apiserver_registered_watchers", f'group="{group}",kind="{name}"', float(count)
         yield "apiserver_current_connections", "", float(len(self._listener))
+        if self._fairness is not None:
+            yield from self._fairness.gauges()

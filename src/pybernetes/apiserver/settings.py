@@ -19,6 +19,9 @@ class Settings:
     first is whose tokens are made, and all are whose are taken. `kubelet_tls` is the client side towards kubelets.
 
     `event_ttl` and `compaction_interval` are in seconds, an interval of 0 is never; `node_ports` first and last port;
+    `fairness` shares `max_reads + max_writes` requests at once by flow schemas; without it these are plain limits, 0
+    for none. `request_timeout` is in seconds; a request waits for a quarter of it at most before it is begun.
+
     `advertise` the address clients are told. `authorization` lists modes in their order (`authz/modes.py`),
     `admission_on` and `admission_off` name plugins to ask, and not to ask, other than by default; their configuration
     is by their names, as `admission/configuration.py` reads it. `runtime_config` is what `resources/runtime_config.py`
@@ -43,4 +46,8 @@ class Settings:
     kubelet_tls: ssl.SSLContext | None = None
     event_ttl: float = 3600.0
     compaction_interval: float = 300.0
+    fairness: bool = True
+    max_reads: int = 400
+    max_writes: int = 200
+    request_timeout: float = 60.0
     max_backlog: int = 16 * 1024 * 1024

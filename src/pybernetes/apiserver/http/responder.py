@@ -27,7 +27,7 @@ _REASONS = {status.value: status.phrase for status in HTTPStatus}
 _LINES = {code: f"HTTP/1.1 {code} {phrase}\r\n".encode() for code, phrase in _REASONS.items()}
 _COMMON = b"Cache-Control: no-cache, private\r\nContent-Type: %b\r\n"
 _JSON = _COMMON % b"application/json"
-OK_JSON = _LINES[200] + _JSON + b"Content-Length: "
+OK_JSON = _LINES[200] + _JSON
 
 
 class Connection(Protocol):
@@ -80,7 +80,7 @@ class Responder:
             if form is negotiate.PLAIN and type(result) is results.Stored and _is_small(request, result):
                 # What most requests come to.
                 data = result.item.data
-                connection.write(b"%b%d\r\n\r\n%b" % (OK_JSON, len(data), data))
+                connection.write(b"%b%bContent-Length: %d\r\n\r\n%b" % (OK_JSON, request.head, len(data), data))
                 return
             await self._write(connection, request, result, form)
         except errors.StatusError as error:
@@ -156,7 +156,7 @@ class Responder:
         *,
         headers: Sequence[tuple[str, str]] = (),
     ) -> None:
-        head = _head(code, content_type, request.warnings, headers)
+        head = _head(code, content_type, request, headers)
         head.append(b"Content-Length: %d\r\n\r\n" % len(body))
         if request.method == "HEAD":
             connection.write(b"".join(head))
@@ -174,7 +174,7 @@ class Responder:
         headers: Sequence[tuple[str, str]],
     ) -> None:
         """A part at a time, as the client takes them: encrypting it all at once would hold up everybody else."""
-        head = _head(200, content_type, request.warnings, headers)
+        head = _head(200, content_type, request, headers)
         head.append(b"Content-Length: %d\r\n\r\n" % len(body))
         connection.write(b"".join(head))
         view = memoryview(body)
@@ -241,7 +241,7 @@ class Responder:
         if form.shown == negotiate.TABLE:
             watch.encode_first = self._render.encoder(watched.kind, form, include, True)
         binary = form.media == negotiate.PROTOBUF
-        head = _head(200, form.media + negotiate.STREAM if binary else form.media, request.warnings, ())
+        head = _head(200, form.media + negotiate.STREAM if binary else form.media, request, ())
         head.append(b"Transfer-Encoding: chunked\r\n\r\n")
         # The head goes out with the first events; a watch that cannot start is answered with its error.
         watch.head = b"".join(head)
@@ -351,15 +351,16 @@ def _line(code: int) -> bytes:
     return _LINES.get(code) or b"HTTP/1.1 %d status code %d\r\n" % (code, code)
 
 
-def _head(code: int, content_type: str, warnings: list[str], headers: Sequence[tuple[str, str]]) -> list[bytes]:
+def _head(code: int, content_type: str, request: requests.Request, headers: Sequence[tuple[str, str]]) -> list[bytes]:
     """The lines of a head but for the last."""
     if any(name == "Cache-Control" for name, _ in headers):
         head = [_line(code), b"Content-Type: %b\r\n" % content_type.encode()]
     else:
         head = [_line(code), _COMMON % content_type.encode()]
     # The same warning may come from several objects.
-    head += [_warning(text) for text in dict.fromkeys(warnings)]
+    head += [_warning(text) for text in dict.fromkeys(request.warnings)]
     head += [f"{name}: {value}\r\n".encode() for name, value in headers]
+    head.append(request.head)
     return head
 
 

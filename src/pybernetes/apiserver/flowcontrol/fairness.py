@@ -1,0 +1,224 @@
+"""The filter: classifies a request, and gives it its seats or has it wait for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from pybernetes.api.types import flowcontrol_v1
+from pybernetes.apiserver import request as requests
+from pybernetes.apiserver.flowcontrol import classify, levels, longrunning, sharding, shares, widths
+from pybernetes.apiserver.resources.flowcontrol import mandatory
+from pybernetes.apiserver.storage import collection as collections
+from pybernetes.apiserver.storage import selection, watchers
+from pybernetes.kits import clock as clocks
+
+REMEMBERED = 20_000
+# A level's demand is looked at this often while there is any to speak of, in seconds.
+PERIOD = 10.0
+SMOOTHING = 0.977
+# So many quiet periods, and nobody lends to anybody any more.
+QUIET = 6
+READS = ("get", "list", "watch")
+
+
+class Class(NamedTuple):
+    """What a request is treated as. `ticket` is that of requests that take one seat at once; `head` are the lines that
+    tell the client."""
+
+    level: levels.Level
+    ticket: levels.Ticket
+    head: bytes
+
+
+class Fairness:
+    """`collection(group, version, resource)` finds where a resource is stored, None if it is not here; `total` is how
+    many seats there are, `patience` how long a request may wait for its own, in seconds."""
+
+    def __init__(
+        self,
+        schemas: collections.Collection,
+        configurations: collections.Collection,
+        collection: Callable[[str, str, str], collections.Collection | None],
+        *,
+        total: int,
+        patience: float,
+        clock: clocks.Clock,
+    ) -> None:
+        self._schemas, self._configurations, self._collection = schemas, configurations, collection
+        self._total, self._patience, self._clock = total, patience, clock
+        self.levels: dict[str, levels.Level] = {}
+        self._leaving: list[levels.Level] = []
+        self._ordered: list[flowcontrol_v1.FlowSchema] = []
+        self._classes: dict[tuple[requests.User, requests.Attributes], Class] = {}
+        self._stale = True
+        self._timer: clocks.Timer | None = None
+        self._quiet = 0
+        key = watchers.GroupKey(selection.EVERYTHING, None)
+        for watched in (schemas, configurations):
+            watched.watchers.add(key, self, ())
+
+    def enter(self, request: requests.Request) -> levels.Ticket | None:
+        """Seats to be given back; None for those that need none. Raises StatusError 429."""
+        attributes = request.attributes
+        if longrunning.is_long(attributes) and attributes.verb != "watch":
+            return None
+        if self._stale:
+            self._configure()
+        found = self._classes.get((request.user, attributes)) or self._classify(request.user, attributes)
+        request.head += found.head
+        level = found.level
+        width = widths.ONE if level.exempt or attributes.verb == "get" else self._width(request, level)
+        ticket = level.enter(found.ticket, width, self._patience)
+        if self._timer is None and (level.waiting or 2 * level.seats > level.limit) and not level.exempt:
+            self._timer = self._clock.call_later(PERIOD, self._adjust)
+        return ticket
+
+    def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    # -- the receiver's side: a schema or a level has changed
+
+    def events(self, events: Sequence[tuple[str, Any]], frames: Sequence[bytes]) -> None:
+        self._stale = True
+
+    def initial_events_end(self, revision: int) -> None:
+        """Not asked for."""
+
+    def bookmark(self, revision: int) -> None:
+        """Nothing has changed."""
+
+    def end(self) -> None:
+        """They are always served."""
+
+    # -- inside
+
+    def _configure(self) -> None:
+        self._stale = False
+        self._classes.clear()
+        configured = {level.metadata.name: level for level in mandatory.priority_levels() if _is_fixed(level)}
+        for item in self._configurations.select(selection.EVERYTHING).items:
+            level = item.peek(flowcontrol_v1.PriorityLevelConfiguration)
+            configured[level.metadata.name] = level
+        bounds = shares.limits(configured, self._total)
+        for name in self.levels.keys() - configured.keys():
+            self._leaving.append(self.levels.pop(name))
+        self._leaving = [level for level in self._leaving if not level.idle]
+        for name, config in configured.items():
+            known = self.levels.get(name)
+            if known is None:
+                self.levels[name] = levels.Level(config, bounds[name], self._clock)
+            else:
+                known.configure(config, bounds[name])
+        found = {schema.metadata.name: schema for schema in mandatory.flow_schemas() if _is_fixed(schema)}
+        for item in self._schemas.select(selection.EVERYTHING).items:
+            schema = item.peek(flowcontrol_v1.FlowSchema)
+            found[schema.metadata.name] = schema
+        self._ordered = classify.ordered(
+            schema for schema in found.values() if schema.spec.priorityLevelConfiguration.name in self.levels
+        )
+
+    def _classify(self, user: requests.User, attributes: requests.Attributes) -> Class:
+        # The last one of all takes everything.
+        schema = next((one for one in self._ordered if classify.matches(one, user, attributes)), self._ordered[-1])
+        level = self.levels[schema.spec.priorityLevelConfiguration.name]
+        distinguished = classify.distinguisher(schema, user, attributes)
+        flow = levels.Flow(schema.metadata.name, distinguished, sharding.flow_hash(schema.metadata.name, distinguished))
+        head = (
+            f"X-Kubernetes-Pf-Flowschema-Uid: {schema.metadata.uid}\r\n"
+            f"X-Kubernetes-Pf-Prioritylevel-Uid: {level.config.metadata.uid}\r\n"
+        )
+        if len(self._classes) >= REMEMBERED:
+            self._classes.clear()
+        ticket = levels.Ticket(level, flow, widths.ONE)
+        made = self._classes[user, attributes] = Class(level, ticket, head.encode())
+        return made
+
+    def _width(self, request: requests.Request, level: levels.Level) -> widths.Width:
+        at = request.attributes
+        found = self._collection(at.group, at.version, at.resource) if at.resource else None
+        if found is None or at.verb == "proxy":
+            return widths.ONE
+        if at.verb in READS:
+            return self._list_width(request, level, found)
+        if (at.resource, at.subresource) == ("serviceaccounts", "token"):
+            # It changes nothing that anybody watches.
+            return widths.ONE
+        return widths.of_write(len(found.watchers), level=level.bounds.nominal)
+
+    def _list_width(
+        self, request: requests.Request, level: levels.Level, found: collections.Collection
+    ) -> widths.Width:
+        query = request.query
+        if request.attributes.verb == "watch":
+            since = query.get("resourceVersion", "")
+            if not request.flag("sendInitialEvents") and since not in ("", "0"):
+                return widths.ONE
+        limit = query.get("limit", "")
+        return widths.of_list(
+            len(found),
+            found.average_size(),
+            limit=int(limit) if limit.isdecimal() and len(limit) < 10 else 0,
+            single=bool(request.attributes.name),
+            level=level.bounds.nominal,
+        )
+
+    def _adjust(self) -> None:
+        """Lend seats to where they are wanted."""
+        self._timer = None
+        busy = False
+        for level in self.levels.values():
+            level.smoothed = max(level.peak, SMOOTHING * level.smoothed + (1 - SMOOTHING) * level.peak)
+            busy = busy or bool(not level.exempt and (level.waiting or 2 * level.peak > level.limit))
+        self._quiet = 0 if busy else self._quiet + 1
+        if self._quiet < QUIET:
+            self._lend()
+            self._timer = self._clock.call_later(PERIOD, self._adjust)
+        else:
+            self._quiet = 0
+            for level in self.levels.values():
+                level.limit, level.smoothed = level.bounds.nominal, 0.0
+        for level in self.levels.values():
+            level.peak = level.seats
+            level.dispatch()
+
+    def _lend(self) -> None:
+        limits = shares.adjusted(
+            {name: level.bounds for name, level in self.levels.items()},
+            {name: level.peak for name, level in self.levels.items() if level.exempt},
+            {name: (level.peak, level.smoothed) for name, level in self.levels.items() if not level.exempt},
+        )
+        for name, limit in limits.items():
+            self.levels[name].limit = limit
+
+    def gauges(self) -> Iterator[tuple[str, str, float]]:
+        """For /metrics: (name, labels, value)."""
+        prefix = "apiserver_flowcontrol"
+        for name, level in self.levels.items():
+            labels = f'priority_level="{name}"'
+            yield f"{prefix}_nominal_limit_seats", labels, level.bounds.nominal
+            yield f"{prefix}_lower_limit_seats", labels, level.bounds.least
+            yield f"{prefix}_upper_limit_seats", labels, level.bounds.most
+            yield f"{prefix}_current_limit_seats", labels, level.limit
+            yield f"{prefix}_current_executing_seats", labels, level.seats
+            yield f"{prefix}_current_inqueue_requests", labels, level.waiting
+            yield f"{prefix}_current_executing_requests", labels, level.executing
+
+    def counters(self) -> Iterator[str]:
+        """For /metrics: lines."""
+        yield "# TYPE apiserver_flowcontrol_dispatched_requests_total counter"
+        for name, level in self.levels.items():
+            for schema, number in level.dispatched.items():
+                labels = f'flow_schema="{schema}",priority_level="{name}"'
+                yield f"apiserver_flowcontrol_dispatched_requests_total{{{labels}}} {number}"
+        yield "# TYPE apiserver_flowcontrol_rejected_requests_total counter"
+        for name, level in self.levels.items():
+            for (schema, reason), number in level.rejected.items():
+                labels = f'flow_schema="{schema}",priority_level="{name}",reason="{reason}"'
+                yield f"apiserver_flowcontrol_rejected_requests_total{{{labels}}} {number}"
+
+
+def _is_fixed(obj: Any) -> bool:
+    """There is always one that exempts, and one that takes all that nothing else does."""
+    return obj.metadata.name in mandatory.MANDATORY

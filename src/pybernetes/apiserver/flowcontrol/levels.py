@@ -1,0 +1,258 @@
+"""One priority level: its seats, and the queues in which requests wait for them.
+
+Queues are served by start-time fair queueing (Goyal et al., 1996), to which upstream's fair queuing for server requests
+comes down where all requests are served at one rate: each queue has the time, in seat-seconds of its own service, from
+which its next request counts; the queue that is furthest behind is next. A request's work is not known before it is
+done, so it is charged an estimate, and the difference afterwards.
+
+What a request costs here is mostly time on the one event loop, which no number of seats would share out: requests of
+more than one seat therefore run one after the other and a few milliseconds at a time, with everybody else in between.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+from pybernetes.api import errors
+from pybernetes.api.types import flowcontrol_v1
+from pybernetes.apiserver.flowcontrol import dropped, sharding, shares, widths
+from pybernetes.kits import clock as clocks
+
+# What a request is charged before it is known how long it takes, in seconds.
+ESTIMATE = 0.003
+# And what it is charged in any case, so that queues take turns.
+LEAST = 0.0001
+# How long wide requests may keep the event loop before others get their turn, in seconds.
+TURN = 0.005
+REFUSED = "Too many requests, please try again later."
+
+
+class Flow(NamedTuple):
+    """Whose requests these are: the schema's name, what tells its flows apart, and a hash of both."""
+
+    schema: str
+    distinguisher: str
+    hashed: int
+
+
+class Queue:
+    """`start` is from when its next request counts, in seat-seconds."""
+
+    __slots__ = ("executing", "index", "start", "waiting")
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+        self.start = 0.0
+        self.waiting: deque[Ticket] = deque()
+        self.executing = 0
+
+
+class Ticket:
+    """The seats of one request; `arrive`, if there is one, waits for them, `leave` gives them back."""
+
+    __slots__ = ("_began", "arrive", "flow", "granted", "level", "queue", "width")
+
+    def __init__(self, level: Level, flow: Flow, width: widths.Width, queue: Queue | None = None) -> None:
+        self.level = level
+        self.flow = flow
+        self.width = width
+        self.queue = queue
+        self.arrive: Callable[[], Awaitable[None]] | None = None
+        self.granted: asyncio.Future[None] | None = None
+        self._began: float | None = None
+
+    def begin(self) -> None:
+        self._began = self.level.now()
+
+    def leave(self) -> None:
+        self.level.left(self, 0.0 if self._began is None else self.level.now() - self._began)
+
+
+class Level:
+    """A priority level as it is configured now. `limit` is how many seats it has at the moment."""
+
+    def __init__(
+        self, config: flowcontrol_v1.PriorityLevelConfiguration, bounds: shares.Limits, clock: clocks.Clock
+    ) -> None:
+        self._clock = clock
+        self.now = clock.monotonic
+        self.queues: list[Queue] = []
+        self.seats = self.waiting = self.executing = 0
+        self.peak = 0
+        self.smoothed = 0.0
+        self.dispatched: Counter[str] = Counter()
+        self.rejected: Counter[tuple[str, str]] = Counter()
+        self._dropped = dropped.Dropped()
+        self._time = 0.0
+        self._spent = 0.0
+        self._enqueued = 0
+        self.configure(config, bounds)
+
+    def configure(self, config: flowcontrol_v1.PriorityLevelConfiguration, bounds: shares.Limits) -> None:
+        """Take over a new configuration; who waits goes on waiting."""
+        self.config = config
+        self.name = config.metadata.name
+        self.bounds = bounds
+        self.limit = bounds.nominal
+        self.exempt = config.spec.type == "Exempt"
+        queuing = config.spec.limited.limitResponse.queuing if config.spec.limited is not None else None
+        self._queues = queuing.queues if queuing is not None else 0
+        self._hand = queuing.handSize if queuing is not None else 0
+        self._longest = queuing.queueLengthLimit if queuing is not None else 0
+        self.queues += [Queue(index) for index in range(len(self.queues), self._queues)]
+        self._shrink()
+        self.dispatch()
+
+    def rejected_for(self, reason: str) -> int:
+        return sum(number for (_, why), number in self.rejected.items() if why == reason)
+
+    @property
+    def idle(self) -> bool:
+        return not self.waiting and not self.executing
+
+    def enter(self, shared: Ticket, width: widths.Width, patience: float) -> Ticket:
+        """Seats for a request, now or, within so many seconds, later. Raises StatusError 429.
+
+        `shared` is the ticket of all requests of its flow that take one seat and need not wait.
+        """
+        flow = shared.flow
+        # Those that wait for the event loop's next turn are in nobody's way.
+        queued = self.waiting and self._spent < TURN
+        if self.exempt or (not queued and self._takes(width.most)):
+            ticket = shared if width is widths.ONE else Ticket(self, flow, width)
+            self._grant(ticket)
+            return ticket
+        if not self._queues:
+            raise self._refusal(flow, "concurrency-limit")
+        queue = self._chosen(flow)
+        if len(queue.waiting) >= self._longest and self.seats >= self.limit:
+            raise self._refusal(flow, "queue-full")
+        ticket = Ticket(self, flow, width, queue)
+        granted = asyncio.get_running_loop().create_future()
+        ticket.granted = granted
+        ticket.arrive = functools.partial(self._wait, ticket, queue, granted, patience)
+        if not queue.waiting and not queue.executing:
+            queue.start = max(queue.start, self._time)
+        queue.waiting.append(ticket)
+        self.waiting += 1
+        self.peak = max(self.peak, self.seats + width.most)
+        self.dispatch()
+        return ticket
+
+    def left(self, ticket: Ticket, seconds: float) -> None:
+        """A request is done, after so long; its seats come back now, or when its watchers have been told."""
+        self.executing -= 1
+        width, queue = ticket.width, ticket.queue
+        if width.seats > 1 and not self.exempt:
+            self._spend(seconds)
+        if queue is not None:
+            queue.executing -= 1
+            queue.start += (max(seconds, LEAST) - ESTIMATE) * width.seats
+        if width.lingering:
+            self._clock.call_later(width.seconds, lambda: self._give_back(width.most))
+        else:
+            self._give_back(width.most)
+
+    def dispatch(self) -> None:
+        """Let in who can be."""
+        while self.waiting:
+            queue = min(filter(self._may_be_next, self.queues), key=lambda one: one.start, default=None)
+            if queue is None:
+                return
+            ticket = queue.waiting[0]
+            if not self._takes(ticket.width.most):
+                return
+            queue.waiting.popleft()
+            self.waiting -= 1
+            if ticket.granted is None or ticket.granted.done():
+                # Whoever waited has just gone.
+                continue
+            queue.executing += 1
+            self._time = max(self._time, queue.start)
+            queue.start += ESTIMATE * ticket.width.seats + ticket.width.lingering * ticket.width.seconds
+            self._grant(ticket)
+            ticket.granted.set_result(None)
+
+    # -- inside
+
+    def _may_be_next(self, queue: Queue) -> bool:
+        return bool(queue.waiting) and (self._spent < TURN or queue.waiting[0].width.most == 1)
+
+    def _takes(self, seats: int) -> bool:
+        if seats > 1 and self._spent >= TURN:
+            return False
+        # Who is wider than the level is let in alone.
+        return self.seats + seats <= self.limit or not self.executing
+
+    def _grant(self, ticket: Ticket) -> None:
+        self.executing += 1
+        self.seats += ticket.width.most
+        self.dispatched[ticket.flow.schema] += 1
+        if self.seats > self.peak:
+            self.peak = self.seats
+        if ticket.queue is not None or ticket.width.seats > 1:
+            ticket.begin()
+
+    def _give_back(self, seats: int) -> None:
+        self.seats -= seats
+        if self.waiting:
+            self.dispatch()
+
+    def _spend(self, seconds: float) -> None:
+        if not self._spent:
+            asyncio.get_running_loop().call_soon(self._turn)
+        self._spent += max(seconds, TURN / 100)
+
+    def _turn(self) -> None:
+        """The event loop has been round."""
+        self._spent = 0.0
+        self.dispatch()
+
+    def _chosen(self, flow: Flow) -> Queue:
+        """Of the flow's hand the queue with the least work waiting; of equal ones another one each time."""
+        hand = sharding.hand(flow.hashed, deck=self._queues, size=self._hand)
+        self._enqueued += 1
+        turned = self._enqueued % len(hand)
+        return min(
+            (self.queues[index] for index in hand[turned:] + hand[:turned]),
+            key=lambda queue: sum(ticket.width.most for ticket in queue.waiting),
+        )
+
+    async def _wait(self, ticket: Ticket, queue: Queue, granted: asyncio.Future[None], patience: float) -> None:
+        def expire() -> None:
+            if not granted.done():
+                self._remove(ticket, queue)
+                granted.set_exception(self._refusal(ticket.flow, "time-out"))
+
+        timer = self._clock.call_later(patience, expire)
+        try:
+            await granted
+        except asyncio.CancelledError:
+            if granted.cancelled():
+                self._remove(ticket, queue)
+            elif granted.exception() is None:
+                # It was let in, and will not come.
+                ticket.leave()
+            raise
+        finally:
+            timer.cancel()
+
+    def _remove(self, ticket: Ticket, queue: Queue) -> None:
+        if ticket in queue.waiting:
+            queue.waiting.remove(ticket)
+            self.waiting -= 1
+            self._shrink()
+
+    def _shrink(self) -> None:
+        """Queues that are too many go when they are empty."""
+        while len(self.queues) > self._queues and not self.queues[-1].waiting and not self.queues[-1].executing:
+            self.queues.pop()
+
+    def _refusal(self, flow: Flow, reason: str) -> errors.StatusError:
+        self.rejected[flow.schema, reason] += 1
+        self._dropped.note(int(self._clock.time()))
+        return errors.too_many_requests(REFUSED, self._dropped.retry_after)

@@ -1,0 +1,201 @@
+"""A priority level: who runs, who waits, who is sent away."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from pybernetes.api import codecs, errors
+from pybernetes.api.types import flowcontrol_v1
+from pybernetes.apiserver.flowcontrol import dropped, levels, sharding, shares, widths
+from pybernetes.kits.clock import VirtualClock, settle
+
+QUEUES = {"type": "Queue", "queuing": {"queues": 16, "handSize": 2, "queueLengthLimit": 3}}
+
+
+def level(clock: VirtualClock, seats: int, response: dict[str, Any] | None = None, **spec: Any) -> levels.Level:
+    limited = {"limited": {"nominalConcurrencyShares": 1, "limitResponse": response or QUEUES}}
+    tree = {"metadata": {"name": "l"}, "spec": {"type": "Limited"} | limited | spec}
+    config = codecs.from_tree(flowcontrol_v1.PriorityLevelConfiguration, tree)
+    return levels.Level(config, shares.Limits(seats, seats, seats), clock)
+
+
+def shared(of: levels.Level, name: str = "a") -> levels.Ticket:
+    return levels.Ticket(of, levels.Flow(name, "", sharding.flow_hash(name, "")), widths.ONE)
+
+
+class Request:
+    """One request of a flow, which runs until it is told to end."""
+
+    def __init__(self, of: levels.Level, name: str = "a", width: widths.Width = widths.ONE) -> None:
+        self.ticket = of.enter(shared(of, name), width, 15.0)
+        self.runs = self.ticket.arrive is None
+        self.end = asyncio.Event()
+        self.task = asyncio.ensure_future(self._run())
+
+    async def _run(self) -> None:
+        if self.ticket.arrive is not None:
+            await self.ticket.arrive()
+        self.runs = True
+        await self.end.wait()
+        self.ticket.leave()
+
+
+async def finished(*made: Request) -> None:
+    for one in made:
+        one.end.set()
+    await settle()
+
+
+async def test_they_wait_while_there_are_no_seats() -> None:
+    clock = VirtualClock()
+    of = level(clock, 2)
+    first, second, third = (Request(of) for _ in range(3))
+    await settle()
+    assert (first.runs, second.runs, third.runs, of.waiting) == (True, True, False, 1)
+    await finished(first)
+    assert (third.runs, of.waiting, of.seats) == (True, 0, 2)
+    await finished(second, third)
+    assert (of.seats, of.executing, of.idle) == (0, 0, True)
+
+
+async def test_too_many_are_sent_away() -> None:
+    clock = VirtualClock()
+    of = level(clock, 1)
+    running = [Request(of) for _ in range(1 + 2 * 3)]
+    with pytest.raises(errors.StatusError) as refused:
+        of.enter(shared(of), widths.ONE, 15.0)
+    assert (refused.value.code, refused.value.reason) == (429, "TooManyRequests")
+    assert refused.value.status.details is not None
+    assert refused.value.status.details.retryAfterSeconds == 1
+    assert of.rejected == {("a", "queue-full"): 1}
+    await finished(*running)
+    assert of.idle
+
+
+async def test_levels_without_queues_send_away_at_once() -> None:
+    of = level(VirtualClock(), 1, {"type": "Reject"})
+    running = Request(of)
+    with pytest.raises(errors.StatusError, match="try again later"):
+        of.enter(shared(of), widths.ONE, 15.0)
+    assert of.rejected == {("a", "concurrency-limit"): 1}
+    await finished(running)
+
+
+async def test_patience_ends() -> None:
+    clock = VirtualClock()
+    of = level(clock, 1)
+    running, waiting = Request(of), Request(of)
+    await settle()
+    await clock.advance(15)
+    assert waiting.task.done()
+    assert isinstance(waiting.task.exception(), errors.StatusError)
+    assert (of.waiting, of.rejected) == (0, {("a", "time-out"): 1})
+    await finished(running)
+    assert of.idle
+
+
+async def test_clients_that_go_leave_nothing() -> None:
+    of = level(VirtualClock(), 1)
+    running, waiting, last = Request(of), Request(of), Request(of)
+    await settle()
+    waiting.task.cancel()
+    await settle()
+    assert of.waiting == 1
+    # One that is let in and goes before it has noticed.
+    running.ticket.leave()
+    last.task.cancel()
+    await settle()
+    running.task.cancel()
+    await settle()
+    assert (of.seats, of.executing, of.waiting) == (0, 0, 0)
+
+
+async def test_a_flood_does_not_keep_others_out() -> None:
+    clock = VirtualClock()
+    of = level(clock, 2, {"type": "Queue", "queuing": {"queues": 64, "handSize": 4, "queueLengthLimit": 50}})
+    flood = [Request(of, "flood") for _ in range(60)]
+    quiet = [Request(of, "quiet") for _ in range(3)]
+    await settle()
+    ended = 0
+    while any(not one.runs for one in quiet):
+        running = [one for one in (*flood, *quiet) if one.runs and not one.end.is_set()]
+        ended += sum(one in flood for one in running)
+        await finished(*running)
+    # The flood has a hand of four queues, so the quiet flow is one of five.
+    assert ended < 30
+    while not of.idle:
+        await finished(*flood, *quiet)
+
+
+async def test_wide_ones_take_turns() -> None:
+    """They hold the event loop, so others come in between however many seats there are."""
+    clock = VirtualClock()
+    of = level(clock, 100)
+    wide = widths.Width(10)
+    ticket = of.enter(shared(of), wide, 15.0)
+    assert ticket.arrive is None
+    await clock.advance(0.02)
+    ticket.leave()
+    second = Request(of, width=wide)
+    narrow = of.enter(shared(of, "b"), widths.ONE, 15.0)
+    assert narrow.arrive is None
+    assert (second.runs, of.waiting) == (False, 1)
+    await settle()
+    assert second.runs
+    narrow.leave()
+    await finished(second)
+    assert of.idle
+
+
+async def test_what_is_wider_than_the_level_runs_alone() -> None:
+    of = level(VirtualClock(), 2)
+    wide = of.enter(shared(of), widths.Width(5), 15.0)
+    assert wide.arrive is None
+    waiting = Request(of)
+    await settle()
+    assert not waiting.runs
+    wide.leave()
+    await settle()
+    assert waiting.runs
+    await finished(waiting)
+
+
+async def test_seats_of_writes_come_back_when_watchers_are_told() -> None:
+    clock = VirtualClock()
+    of = level(clock, 3)
+    written = of.enter(shared(of), widths.Width(1, 3, 0.05), 15.0)
+    written.leave()
+    assert (of.seats, of.executing) == (3, 0)
+    await clock.advance(0.05)
+    assert of.seats == 0
+
+
+async def test_a_new_configuration_is_taken_over() -> None:
+    clock = VirtualClock()
+    of = level(clock, 1)
+    running, waiting = Request(of), Request(of)
+    await settle()
+    fewer = level(clock, 2, {"type": "Queue", "queuing": {"queues": 1, "handSize": 1, "queueLengthLimit": 1}})
+    of.configure(fewer.config, shares.Limits(2, 2, 2))
+    await settle()
+    assert waiting.runs
+    await finished(running, waiting)
+    of.configure(fewer.config, shares.Limits(2, 2, 2))
+    assert len(of.queues) == 1
+
+
+def test_those_sent_away_stay_away_longer_the_more_they_are() -> None:
+    found = dropped.Dropped()
+    seen = []
+    for second in range(40):
+        for _ in range(20):
+            found.note(second)
+        seen.append(found.retry_after)
+    assert seen[:2] == [1, 2]
+    assert max(seen) == 32
+    for second in range(100, 140):
+        found.note(second * 40)
+    assert found.retry_after == 1
