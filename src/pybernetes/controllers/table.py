@@ -32,7 +32,7 @@ from pybernetes.controllers.quota import ResourceQuotas
 from pybernetes.controllers.replicaset import ReplicaSets, replication
 from pybernetes.controllers.resourceclaim import ResourceClaims
 from pybernetes.controllers.statefulset import StatefulSets
-from pybernetes.controllers.volume import binder, ephemeral, protection
+from pybernetes.controllers.volume import attachdetach, binder, ephemeral, protection
 
 CONTROLLERS: dict[str, Callable[[Context], Controller]] = {
     "serviceaccount-token-controller": serviceaccount_tokens.Tokens,
@@ -65,6 +65,7 @@ CONTROLLERS: dict[str, Callable[[Context], Controller]] = {
     "taint-eviction-controller": eviction.TaintEviction,
     "service-lb-controller": LoadBalancers,
     "persistentvolume-binder-controller": binder.Binder,
+    "persistentvolume-attach-detach-controller": attachdetach.AttachDetach,
     "persistentvolumeclaim-protection-controller": protection.ClaimProtection,
     "persistentvolume-protection-controller": protection.VolumeProtection,
     "volumeattributesclass-protection-controller": protection.AttributesProtection,
