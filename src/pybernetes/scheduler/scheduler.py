@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import sys
 from collections.abc import Callable
 
 from pybernetes.client import Client
 from pybernetes.informers import Informers, Recorder
 from pybernetes.kits.chance import Chance
 from pybernetes.kits.clock import Clock
+
+ASSEMBLY = "pybernetes.scheduler.assembly"
 
 
 class Scheduler:
@@ -38,7 +41,11 @@ class Scheduler:
 
         Raises ValueError, worded as upstream words it, where the configuration cannot be used.
         """
-        assembly = await asyncio.to_thread(importlib.import_module, "pybernetes.scheduler.assembly")
+        # A thread takes its time; what was loaded before must be had at once, or no run is like another.
+        if ASSEMBLY in sys.modules:
+            assembly = importlib.import_module(ASSEMBLY)
+        else:
+            assembly = await asyncio.to_thread(importlib.import_module, ASSEMBLY)
         cluster, engine = assembly.assemble(
             self._client,
             self._informers,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import importlib
 import pathlib
 import re
 import socket
@@ -35,6 +36,7 @@ from pybernetes.kits import tasks
 from pybernetes.kubelet import fleet
 from pybernetes.kubelet.fleet import nodes as fleet_nodes
 from pybernetes.runtime.simulated import scripts
+from pybernetes.scheduler import scheduler as scheduling
 from pybernetes.store import memory
 from pybernetes.testing import calls, faults, snapshots, why
 
@@ -118,6 +120,9 @@ class Cluster:
 
     async def start(self) -> Cluster:
         """Returns when the nodes are Ready and pods can be created."""
+        if self._scheduler:
+            # Loaded by a thread otherwise, which may take its time now and not in the next run.
+            importlib.import_module(scheduling.ASSEMBLY)
         if self._state is not None:
             await snapshots.put_back(self._store, self._state)
         plane = self._plane = planes.ControlPlane(
