@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterable, Iterator
@@ -246,6 +247,7 @@ class ApiServer:
             registry=self.registry,
             authorizer=self._authorizer,
             webhooks=self.webhooks,
+            client=functools.partial(self.client, APISERVER, agent="kube-apiserver"),
             clock=self._clock,
             chance=self._chance,
             configuration=settings.admission_configuration,

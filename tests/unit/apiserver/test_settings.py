@@ -74,6 +74,7 @@ class TestAdmission:
                 registry=server.api.registry,
                 authorizer=authorizer.Superusers(),
                 webhooks=server.api.webhooks,
+                client=lambda: server.client,
                 clock=server.clock,
                 chance=Chance(1),
             )

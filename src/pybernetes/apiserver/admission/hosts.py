@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pybernetes import client as clients
 from pybernetes.apiserver import registry as registries
 from pybernetes.apiserver.authz import authorizer as authorizers
 from pybernetes.apiserver.forwarding import webhooks
@@ -21,6 +22,8 @@ class Host:
     registry: registries.Registry
     authorizer: authorizers.Authorizer
     webhooks: webhooks.Webhooks
+    # A client that may do everything, for a plugin that writes.
+    client: Callable[[], clients.Client]
     clock: clocks.Clock
     chance: chances.Chance
     configuration: Mapping[str, Any] = field(default_factory=dict)

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from pybernetes.api import errors
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver.resources import kind as kinds
 
@@ -67,6 +68,11 @@ class Attributes(msgspec.Struct, kw_only=True):
         if isinstance(shown, dict):
             return shown["apiVersion"], shown["kind"]
         return shown.apiVersion, shown.kind
+
+    def forbidden(self, why: str) -> errors.StatusError:
+        """The refusal that most plugins have."""
+        resource = self.kind.resource
+        return errors.forbidden(resource.group, resource.name, self.name, why)
 
     def note(self, annotations: Mapping[str, str]) -> None:
         """What has been noted stays as it was noted first."""

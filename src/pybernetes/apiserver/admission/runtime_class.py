@@ -64,12 +64,12 @@ def merge(tolerations: list[core_v1.Toleration]) -> list[core_v1.Toleration]:
     merged: list[core_v1.Toleration] = []
     for index, toleration in enumerate(tolerations):
         later = (other for other in tolerations[index + 1 :] if other != toleration)
-        if not any(_covers(other, toleration) for other in (*merged, *later)):
+        if not any(covers(other, toleration) for other in (*merged, *later)):
             merged.append(toleration)
     return merged
 
 
-def _covers(wide: core_v1.Toleration, narrow: core_v1.Toleration) -> bool:
+def covers(wide: core_v1.Toleration, narrow: core_v1.Toleration) -> bool:
     """Whether all that the one tolerates is tolerated by the other."""
     if wide == narrow:
         return True

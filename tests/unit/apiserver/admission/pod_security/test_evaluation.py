@@ -122,12 +122,12 @@ def test_baseline(spec: dict[str, Any], expected: str) -> None:
         (
             {"containers": [container()]},
             (
-                'allowPrivilegeEscalation != false (container "c" must set securityContext.allowPrivilegeEscalation=false)'
-                ", "
+                'allowPrivilegeEscalation != false (container "c" must set '
+                "securityContext.allowPrivilegeEscalation=false), "
                 'unrestricted capabilities (container "c" must set securityContext.capabilities.drop=["ALL"]), '
                 'runAsNonRoot != true (pod or container "c" must set securityContext.runAsNonRoot=true), '
-                'seccompProfile (pod or container "c" must set securityContext.seccompProfile.type to "RuntimeDefault" or '
-                '"Localhost")'
+                'seccompProfile (pod or container "c" must set securityContext.seccompProfile.type to '
+                '"RuntimeDefault" or "Localhost")'
             ),
         ),
         (
