@@ -10,6 +10,7 @@ from pybernetes.controllers import (
     endpoints,
     legacy_tokens,
     namespaces,
+    policy_status,
     root_ca,
     service_cidrs,
     serviceaccount_tokens,
@@ -32,7 +33,7 @@ from pybernetes.controllers.quota import ResourceQuotas
 from pybernetes.controllers.replicaset import ReplicaSets, replication
 from pybernetes.controllers.resourceclaim import ResourceClaims
 from pybernetes.controllers.statefulset import StatefulSets
-from pybernetes.controllers.volume import attachdetach, binder, ephemeral, protection
+from pybernetes.controllers.volume import attachdetach, binder, ephemeral, expanding, protection
 
 CONTROLLERS: dict[str, Callable[[Context], Controller]] = {
     "serviceaccount-token-controller": serviceaccount_tokens.Tokens,
@@ -66,6 +67,7 @@ CONTROLLERS: dict[str, Callable[[Context], Controller]] = {
     "service-lb-controller": LoadBalancers,
     "persistentvolume-binder-controller": binder.Binder,
     "persistentvolume-attach-detach-controller": attachdetach.AttachDetach,
+    "persistentvolume-expander-controller": expanding.Expanding,
     "persistentvolumeclaim-protection-controller": protection.ClaimProtection,
     "persistentvolume-protection-controller": protection.VolumeProtection,
     "volumeattributesclass-protection-controller": protection.AttributesProtection,
@@ -74,5 +76,6 @@ CONTROLLERS: dict[str, Callable[[Context], Controller]] = {
     "root-ca-certificate-publisher-controller": root_ca.RootCA,
     "resourceclaim-controller": ResourceClaims,
     "legacy-serviceaccount-token-cleaner-controller": legacy_tokens.LegacyTokens,
+    "validatingadmissionpolicy-status-controller": policy_status.PolicyStatus,
     "service-cidr-controller": service_cidrs.ServiceCIDRs,
 }

@@ -85,7 +85,7 @@ def wanted(spec: Spec, *, address: str, port: int, now: str) -> core_v1.Node:
                 HOSTNAME: spec.name,
                 **spec.labels,
             },
-            annotations={ANNOTATION: "true"},
+            annotations={ANNOTATION: "true", "volumes.kubernetes.io/controller-managed-attach-detach": "true"},
         ),
         spec=core_v1.NodeSpec(taints=[core_v1.Taint(key=k, value=v, effect=e) for k, v, e in spec.taints]),
     )
