@@ -13,9 +13,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from pybernetes import client as clients
 from pybernetes.api.types import core_v1, meta_v1
+from pybernetes.apiserver import audit, settings
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver import server as apiservers
-from pybernetes.apiserver import settings
 from pybernetes.kits.chance import Chance
 from pybernetes.kits.clock import VirtualClock, settle
 from pybernetes.store import protocol
@@ -133,10 +133,33 @@ class Wire:
             return
 
 
-class FakeServer:
-    """`async with FakeServer() as server`; keyword arguments are fields of the server's `Settings`."""
+class Kept:
+    """An audit backend that keeps its events."""
 
-    def __init__(self, *, store: FragileStore | None = None, **fields: Any) -> None:
+    def __init__(self) -> None:
+        self.events: list[dict[str, Any]] = []
+
+    def write(self, event: bytes) -> None:
+        assert event.endswith(b"}\n")
+        self.events.append(json.loads(event))
+
+    def start(self) -> None:
+        return
+
+    async def close(self) -> None:
+        return
+
+
+class FakeServer:
+    """`async with FakeServer() as server`; keyword arguments are fields of the server's `Settings`.
+
+    With an audit policy, `audited.events` are its events.
+    """
+
+    def __init__(
+        self, *, store: FragileStore | None = None, audit_policy: audit.Policy | None = None, **fields: Any
+    ) -> None:
+        self.audited = Kept()
         self.clock = VirtualClock()
         self.store = store or FragileStore()
         given = {"service_account_key": signing_key(), "tokens": TOKENS, **fields}
@@ -145,6 +168,9 @@ class FakeServer:
             self.store,
             clock=self.clock,
             chance=Chance(7),
+            auditor=None
+            if audit_policy is None
+            else audit.Auditor(audit_policy, [self.audited], clock=self.clock, chance=Chance(8)),
         )
         self.client = self.as_user(ADMIN)
         self.port = 0

@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from pybernetes.api import errors, selectors
+from pybernetes.apiserver import audit, results
 from pybernetes.apiserver import metrics as metrics_
 from pybernetes.apiserver import request as requests
-from pybernetes.apiserver import results
 from pybernetes.apiserver.authn import authenticator as authenticators
 from pybernetes.apiserver.authn import impersonation
 from pybernetes.apiserver.authz import authorizer as authorizers
@@ -40,44 +40,59 @@ def build(
     authorizer: authorizers.Authorizer,
     limits: Limits,
     endpoint: Callable[[requests.Request], Awaitable[results.Result]],
+    auditor: audit.Auditor | None = None,
 ) -> results.Handler:
-    """What a request passes before its endpoint, in this order; what it comes to is counted.
+    """What a request passes before its endpoint, in this order; what it comes to is counted, and noted for the audit.
 
     Hardly any request waits for anything here, so the steps are plain calls.
     """
-    who: tuple[Check, ...] = (
-        attribute,
-        authenticator.check,
-        impersonation.Impersonation(authorizer).check,
-    )
-    may: Check = authorizers.Gate(authorizer).check
+    authenticate: Check = authenticator.check
+    impersonate: Check = impersonation.Impersonation(authorizer).check
+    authorize: Check = authorizers.Gate(authorizer, notes=auditor is not None).check
 
     async def handle(request: requests.Request) -> results.Result:
         seats: Seats | None = None
+        entry: audit.Entry | None = None
         try:
-            for check in who:
-                waiting = check(request)
-                if waiting is not None:
-                    await waiting
+            attribute(request)
+            waiting = authenticate(request)
+            if waiting is not None:
+                await waiting
+            if auditor is not None:
+                entry = auditor.begin(request)
+            waiting = impersonate(request)
+            if waiting is not None:
+                await waiting
             entered = limits.enter(request)
             if entered is not None and entered.arrive is not None:
                 await entered.arrive()
             seats = entered
-            waiting = may(request)
+            waiting = authorize(request)
             if waiting is not None:
                 await waiting
             result = await endpoint(request)
         except collections.Unwritable as error:
             # A store that cannot write now is a 500 that says so, never a crash.
-            metrics.count(request, 500)
-            raise errors.internal(f"etcdserver: {error}") from None
+            failure = errors.internal(f"etcdserver: {error}")
+            metrics.count(request, failure.code)
+            if auditor is not None:
+                auditor.refused(request, entry, failure)
+            raise failure from None
         except errors.StatusError as error:
             metrics.count(request, error.code)
+            if auditor is not None:
+                auditor.refused(request, entry, error)
+            raise
+        except Exception:
+            if auditor is not None and entry is not None:
+                auditor.panicked(request, entry)
             raise
         finally:
             if seats is not None:
                 seats.leave()
         metrics.count(request, getattr(result, "code", 200))
+        if auditor is not None and entry is not None:
+            auditor.answered(request, entry, result)
         return result
 
     return handle

@@ -65,7 +65,8 @@ class LoopbackTransport:
 
     @asynccontextmanager
     async def watch(self, call: clients.Call) -> AsyncIterator[_Stream]:
-        result = await self._handler(self._request(call))
+        request = self._request(call)
+        result = await self._handler(request)
         if not isinstance(result, results.Watched):
             raise errors.bad_request(f"{call.path} does not watch")
         stream = _Stream(call.resource or result.kind.resource)
@@ -79,6 +80,8 @@ class LoopbackTransport:
             timer.cancel()
             self._streams.discard(stream)
             leave()
+            if request.finished is not None:
+                request.finished()
 
     async def close(self) -> None:
         for stream in tuple(self._streams):

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote
 
@@ -62,8 +63,10 @@ class Request(msgspec.Struct, kw_only=True, dict=False):
     warnings: list[str] = []
     # Lines of the answer's head that filters add.
     head: bytes = b""
-    # What admission notes for the audit.
+    # What is noted for the audit.
     annotations: dict[str, str] = {}
+    # Called when a request that lasts has come to its end.
+    finished: Callable[[], None] | None = None
     _query: dict[str, str] | None = None
 
     @property

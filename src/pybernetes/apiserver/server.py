@@ -14,7 +14,18 @@ from pybernetes import client as clients
 from pybernetes import store as stores
 from pybernetes.api import errors
 from pybernetes.api.types import core_v1
-from pybernetes.apiserver import bootstrap, chain, flowcontrol, health, loopback, metrics, registry, results, version
+from pybernetes.apiserver import (
+    audit,
+    bootstrap,
+    chain,
+    flowcontrol,
+    health,
+    loopback,
+    metrics,
+    registry,
+    results,
+    version,
+)
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver import settings as settings_
 from pybernetes.apiserver.admission import hosts, plugin
@@ -61,9 +72,11 @@ class ApiServer:
         clock: clocks.Clock,
         chance: chances.Chance,
         kinds: Iterable[kinds_.Kind[Any]] | None = None,
+        auditor: audit.Auditor | None = None,
         around: Callable[[results.Handler], results.Handler] = lambda handler: handler,
     ) -> None:
         self.settings = settings
+        self._auditor = auditor
         self._store = store
         self._clock = clock
         self._chance = chance
@@ -135,6 +148,7 @@ class ApiServer:
                 authorizer=self._authorizer,
                 limits=self._fairness or flowcontrol.InFlight(reads=settings.max_reads, writes=settings.max_writes),
                 endpoint=self._endpoint,
+                auditor=auditor,
             )
         )
         self._upkeep = upkeeps.Upkeep(
@@ -162,6 +176,8 @@ class ApiServer:
 
     async def start(self) -> None:
         """Load the store and make sure of what every cluster has."""
+        if self._auditor is not None:
+            self._auditor.start()
         await self.registry.open()
         await self._addresses.repair()
         await bootstrap.run(
@@ -186,6 +202,8 @@ class ApiServer:
         await self.webhooks.close()
         for transport in self._loopbacks:
             await transport.close()
+        if self._auditor is not None:
+            await self._auditor.close()
         self.registry.close()
 
     def client(self, user: requests.User, *, agent: str) -> clients.Client:
@@ -332,6 +350,8 @@ class ApiServer:
     def _more_metrics(self) -> Iterator[str]:
         if self._fairness is not None:
             yield from self._fairness.counters()
+        if self._auditor is not None:
+            yield from self._auditor.counters()
         for lines in self.more_metrics:
             yield from lines()
 

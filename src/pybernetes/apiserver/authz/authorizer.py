@@ -71,11 +71,20 @@ def require(authorizer: Authorizer, user: requests.User, attributes: requests.At
         raise refusal(user, attributes, decision.reason)
 
 
-class Gate:
-    """Lets through what the authorizer allows."""
+DECISION, REASON = "authorization.k8s.io/decision", "authorization.k8s.io/reason"
 
-    def __init__(self, authorizer: Authorizer) -> None:
+
+class Gate:
+    """Lets through what the authorizer allows; `notes` says whether the audit is told why."""
+
+    def __init__(self, authorizer: Authorizer, *, notes: bool = False) -> None:
         self._authorizer = authorizer
+        self._notes = notes
 
     def check(self, request: requests.Request) -> None:
-        require(self._authorizer, request.user, request.attributes)
+        decision = self._authorizer.decide(request.user, request.attributes)
+        if self._notes:
+            request.annotations[DECISION] = "allow" if decision.allowed else "forbid"
+            request.annotations[REASON] = decision.reason
+        if not decision.allowed:
+            raise refusal(request.user, request.attributes, decision.reason)

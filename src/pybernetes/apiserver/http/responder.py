@@ -93,6 +93,9 @@ class Responder:
             log.exception("%s %s failed", request.method, request.path)
             failure = errors.internal("the server could not finish the request")
             self._write_error(connection, request, failure, form)
+        finally:
+            if request.finished is not None:
+                request.finished()
 
     def stop(self) -> None:
         """End all watches, so that their clients reconnect elsewhere or later."""

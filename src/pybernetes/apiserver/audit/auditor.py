@@ -1,0 +1,204 @@
+"""Notes a request at its stages, as much as the policy says."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from pybernetes.api import codecs, errors
+from pybernetes.api.types import meta_v1
+from pybernetes.apiserver import request as requests
+from pybernetes.apiserver import results
+from pybernetes.apiserver.audit import events, policy
+from pybernetes.apiserver.flowcontrol import longrunning
+from pybernetes.apiserver.http import render
+from pybernetes.kits import chance as chances
+from pybernetes.kits import clock as clocks
+
+REMEMBERED = 20_000
+PATCH = ("application/json-patch+json", "application/merge-patch+json", "application/strategic-merge-patch+json")
+
+
+class Backend(Protocol):
+    """Where events go."""
+
+    def write(self, event: bytes) -> None:
+        """Take a line; never waits."""
+        ...
+
+    def start(self) -> None: ...
+
+    async def close(self) -> None:
+        """Return when all that was written is where it goes."""
+        ...
+
+
+class Auditor:
+    """`largest` is how many bytes an event may have before the objects in it are left out, 0 for any number."""
+
+    def __init__(
+        self,
+        rules: policy.Policy,
+        backends: Sequence[Backend],
+        *,
+        clock: clocks.Clock,
+        chance: chances.Chance,
+        largest: int = 0,
+    ) -> None:
+        self._rules, self._backends = rules, backends
+        self._clock, self._chance = clock, chance
+        self._largest = largest
+        self._scopes: dict[tuple[requests.User, requests.Attributes], policy.Scope] = {}
+        self._render = render.Renderer(clock)
+        self._written: Counter[str] = Counter()
+
+    def start(self) -> None:
+        for backend in self._backends:
+            backend.start()
+
+    async def close(self) -> None:
+        for backend in self._backends:
+            await backend.close()
+
+    def begin(self, request: requests.Request) -> events.Entry:
+        """The request has been authenticated."""
+        entry = events.Entry(request.headers.get("audit-id") or self._chance.uuid(), request.user, self._clock.time())
+        request.head += b"Audit-Id: %b\r\n" % entry.audit_id.encode("latin-1", "replace")
+        scope = self._scope(entry, request)
+        if scope.level != policy.NONE and policy.RECEIVED not in scope.omitted:
+            self._write(request, entry, scope, policy.RECEIVED)
+        return entry
+
+    def answered(self, request: requests.Request, entry: events.Entry, result: results.Result) -> None:
+        """The request has come to something."""
+        scope = self._scope(entry, request)
+        if scope.level == policy.NONE:
+            return
+        status = _status(result)
+        if isinstance(result, results.Watched | results.Streamed | results.Tunnel | results.Forwarded) and (
+            longrunning.is_long(request.attributes)
+        ):
+            if policy.STARTED not in scope.omitted:
+                self._write(request, entry, scope, policy.STARTED, status)
+            request.finished = lambda: self._complete(request, entry, scope, status, b"")
+            return
+        self._complete(request, entry, scope, status, self._answer(scope, result))
+
+    def refused(self, request: requests.Request, entry: events.Entry | None, error: errors.StatusError) -> None:
+        """It has come to an error; without an entry, to that nobody knows who asked."""
+        if entry is None:
+            attempted = "bearer" if "authorization" in request.headers else ""
+            message = f"Authentication failed, attempted: {attempted}" if attempted else "Authentication failed"
+            unknown = events.Entry(self._chance.uuid(), requests.User(""), self._clock.time())
+            scope = self._scope(unknown, request)
+            if scope.level != policy.NONE and policy.STARTED not in scope.omitted:
+                status = meta_v1.Status(status="Failure", message=message, code=error.code)
+                self._write(request, unknown, scope, policy.STARTED, events.status_of(status))
+            return
+        scope = self._scope(entry, request)
+        if scope.level != policy.NONE:
+            answer = codecs.encode(error.status) if scope.has_response else b""
+            self._complete(request, entry, scope, events.status_of(error.status), answer)
+
+    def panicked(self, request: requests.Request, entry: events.Entry) -> None:
+        """It has come to an exception that nobody expected."""
+        scope = self._scope(entry, request)
+        if scope.level == policy.NONE or policy.PANIC in scope.omitted:
+            return
+        status = meta_v1.Status(status="Failure", message="APIServer panic'd", reason="InternalError", code=500)
+        self._write(request, entry, scope, policy.PANIC, events.status_of(status))
+
+    def counters(self) -> Iterator[str]:
+        """For /metrics: lines."""
+        yield "# TYPE apiserver_audit_event_total counter"
+        yield f"apiserver_audit_event_total {sum(self._written.values())}"
+        yield "# TYPE apiserver_audit_level_total counter"
+        for level, number in self._written.items():
+            yield f'apiserver_audit_level_total{{level="{level}"}} {number}'
+
+    # -- inside
+
+    def _scope(self, entry: events.Entry, request: requests.Request) -> policy.Scope:
+        at = (entry.user, request.attributes)
+        found = self._scopes.get(at)
+        if found is None:
+            if len(self._scopes) >= REMEMBERED:
+                self._scopes.clear()
+            found = self._scopes[at] = self._rules.scope(*at)
+        return found
+
+    def _complete(
+        self, request: requests.Request, entry: events.Entry, scope: policy.Scope, status: bytes, answer: bytes
+    ) -> None:
+        if policy.COMPLETE not in scope.omitted:
+            asked = _asked(request) if scope.has_request else b""
+            if scope.without_managed_fields:
+                asked, answer = (events.without_managed_fields(one) if one else b"" for one in (asked, answer))
+            self._write(request, entry, scope, policy.COMPLETE, status, asked, answer)
+
+    def _answer(self, scope: policy.Scope, result: results.Result) -> bytes:
+        """The object that is answered, as JSON."""
+        if not scope.has_response:
+            return b""
+        if isinstance(result, results.Stored):
+            return result.item.data
+        if isinstance(result, results.Made):
+            return codecs.encode(result.obj)
+        if isinstance(result, results.Listed):
+            return self._render.plain_list(result).rstrip()
+        return b""
+
+    def _write(
+        self,
+        request: requests.Request,
+        entry: events.Entry,
+        scope: policy.Scope,
+        stage: str,
+        status: bytes = b"",
+        asked: bytes = b"",
+        answered: bytes = b"",
+    ) -> None:
+        now = self._clock.time()
+        made = events.event(
+            request, entry, level=scope.level, stage=stage, now=now, status=status, asked=asked, answered=answered
+        )
+        if self._largest and len(made) > self._largest:
+            made = events.event(request, entry, level=scope.level, stage=stage, now=now, status=status, truncated=True)
+        self._written[scope.level] += 1
+        for backend in self._backends:
+            backend.write(made)
+
+
+def _status(result: results.Result) -> bytes:
+    if isinstance(result, results.Made) and isinstance(result.obj, meta_v1.Status):
+        return events.status_of(result.obj)
+    if isinstance(result, results.Tunnel):
+        return events.success(101)
+    return events.success(getattr(result, "code", 200))
+
+
+def _asked(request: requests.Request) -> bytes:
+    """The request's body as JSON; empty where it has none, or one that cannot be read."""
+    body = request.body
+    if request.method not in ("POST", "PUT", "PATCH", "DELETE") or not body:
+        return b""
+    if not isinstance(body, bytes):
+        return codecs.encode(body) if request.loopback else b""
+    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media in ("", "application/json", *PATCH):
+        return codecs.encode(_tree(body)) if _tree(body) is not None else b""
+    # Reading these takes a module that is not always needed.
+    from pybernetes.apiserver.endpoints import bodies
+
+    try:
+        return codecs.encode(codecs.decode_yaml(body) if media.endswith("yaml") else bodies.tree(request, ""))
+    except (codecs.DecodeError, errors.StatusError):
+        return b""
+
+
+def _tree(body: bytes) -> object:
+    try:
+        return codecs.decode_tree(body)
+    except codecs.DecodeError:
+        return None
