@@ -155,11 +155,16 @@ def _checked(carried: list[Entry], before: list[Entry] | None) -> Books:
     if carried is before or carried == before:
         return read(before)
     try:
-        books = read(carried)
-        for owned in books.values():
-            fieldset.check(owned.fields)
+        return check(carried)
     except ValueError:
         return read(before)
+
+
+def check(entries: list[Entry] | None) -> Books:
+    """As `read`, looking into the fields, too. Raises ValueError."""
+    books = read(entries)
+    for owned in books.values():
+        fieldset.check(owned.fields)
     return books
 
 

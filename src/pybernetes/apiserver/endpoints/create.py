@@ -48,17 +48,20 @@ async def create_object(
         warnings=request.warnings,
         annotations=request.annotations,
     )
-    if scope.kind.has_status and not scope.kind.takes_status:
-        obj.status = type(obj)().status
-    scope.kind.default(obj)
+    _default(scope, obj)
     if not applied:
         # First of all: what strategies and plugins add is nobody's, so that no client comes to own it.
         managed.created(scope, request, obj)
-    scope.kind.prepare_create(obj)
-    if scope.kind.stamp is not None:
-        scope.kind.stamp(obj, None, "", kinds.Writing(request.user, times.to_time(scope.clock.time())))
+    _prepare(scope, request, obj)
+    books = obj.metadata.managedFields
     await scope.admission.admit(attributes)
-    obj = attributes.obj
+    if attributes.again:
+        # Webhooks and policies may say no more than clients may.
+        obj = attributes.obj
+        managed.check_admitted(request, obj, books)
+        metadata.check_namespace(scope, obj, namespace)
+        _default(scope, obj)
+        _prepare(scope, request, obj)
     scope.kind.default(obj)
     reservation = await scope.reserve(obj, None, dry_run) if scope.reserve is not None else None
     try:
@@ -83,6 +86,18 @@ async def create_object(
     if reservation is not None:
         await reservation.keep()
     return results.Stored(scope.kind, item, 201)
+
+
+def _default(scope: scopes.Scope, obj: Any) -> None:
+    if scope.kind.has_status and not scope.kind.takes_status:
+        obj.status = type(obj)().status
+    scope.kind.default(obj)
+
+
+def _prepare(scope: scopes.Scope, request: requests.Request, obj: Any) -> None:
+    scope.kind.prepare_create(obj)
+    if scope.kind.stamp is not None:
+        scope.kind.stamp(obj, None, "", kinds.Writing(request.user, times.to_time(scope.clock.time())))
 
 
 async def _store(scope: scopes.Scope, obj: Any, namespace: str, *, generated: bool) -> Any:

@@ -29,6 +29,21 @@ def created(scope: scopes.Scope, request: requests.Request, obj: Any) -> None:
     obj.metadata.managedFields = [meta_v1.ManagedFieldsEntry(**entry) for entry in entries if entry["fieldsV1"]]
 
 
+def check_admitted(request: requests.Request, obj: Any, before: list[meta_v1.ManagedFieldsEntry]) -> None:
+    """Webhooks that do not know the field may have spoilt it: then it is as it was before them."""
+    after = obj.metadata.managedFields
+    if codecs.encode(after) == codecs.encode(before):
+        return
+    try:
+        apply.check(codecs.to_tree(after))
+    except ValueError as error:
+        obj.metadata.managedFields = before
+        request.warnings.append(
+            ".metadata.managedFields was in an invalid state after admission; this could be caused by an outdated "
+            f"mutating admission controller; please fix your requests: {error}"
+        )
+
+
 def updated(scope: scopes.Scope, request: requests.Request, new: Any, old: Any, subresource: str) -> None:
     """Record who changed what."""
     resource = scope.kind.resource

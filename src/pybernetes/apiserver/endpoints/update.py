@@ -138,21 +138,22 @@ async def _write_once(
         warnings=request.warnings,
         annotations=request.annotations,
     )
-    metadata.carry_over(new, old)
-    _prepare(scope, new, old, subresource)
-    if kind.stamp is not None:
-        kind.stamp(new, old, subresource, kinds.Writing(request.user, times.to_time(scope.clock.time())))
+    _prepare(scope, request, new, old, subresource)
     if not applied:
         managed.updated(scope, request, new, old, subresource)
-    if subresource not in ("status", "binding"):
-        # Some kinds count annotations in, which controllers write along with the status.
-        metadata.bump_generation(scope, new, old)
+    _count(scope, new, old, subresource)
+    books = new.metadata.managedFields
     if not admitted:
         await scope.admission.admit(attributes)
         if view is None:
             new = attributes.obj
         else:
             view.taken(new, attributes.obj)
+        if attributes.again:
+            # Webhooks and policies may say no more than clients may.
+            managed.check_admitted(request, new, books)
+            _prepare(scope, request, new, old, subresource)
+            _count(scope, new, old, subresource)
     reserving = scope.reserve is not None and not subresource
     reservation = await scope.reserve(new, old, dry_run) if reserving and scope.reserve is not None else None
     try:
@@ -184,7 +185,22 @@ async def _write_once(
     return results.Stored(kind, written)
 
 
-def _prepare(scope: scopes.Scope, new: Any, old: Any, subresource: str) -> None:
+def _prepare(scope: scopes.Scope, request: requests.Request, new: Any, old: Any, subresource: str) -> None:
+    metadata.carry_over(new, old)
+    _restrict(scope, new, old, subresource)
+    if scope.kind.stamp is not None:
+        writing = kinds.Writing(request.user, times.to_time(scope.clock.time()))
+        scope.kind.stamp(new, old, subresource, writing)
+
+
+def _count(scope: scopes.Scope, new: Any, old: Any, subresource: str) -> None:
+    if subresource not in ("status", "binding"):
+        # Some kinds count annotations in, which controllers write along with the status.
+        metadata.bump_generation(scope, new, old)
+
+
+def _restrict(scope: scopes.Scope, new: Any, old: Any, subresource: str) -> None:
+    """What a write of this kind cannot change, stays."""
     kind = scope.kind
     if subresource == "status":
         metadata.carry_fields(new, old, keep=("apiVersion", "kind", "metadata", "status"))

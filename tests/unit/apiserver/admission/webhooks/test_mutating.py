@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pybernetes.api import errors
+from pybernetes.api import codecs, errors
 from pybernetes.api.types import core_v1
 from tests.fakes import apiserver as fakes
 from tests.fakes import webhooks as hooks_
@@ -98,6 +98,34 @@ async def test_patches_that_are_none(
         await server.client.create(fakes.config_map("c", k="v"))
     assert caught.value.code == 500
     assert why in str(caught.value)
+
+
+async def test_they_say_no_more_than_clients_may(server: fakes.FakeServer, hooks: hooks_.FakeWebhooks) -> None:
+    await server.account()
+    hooks.on["/forge"] = lambda request: hooks_.patch(
+        {"op": "add", "path": "/status", "value": {"phase": "Failed"}},
+        {"op": "add", "path": "/metadata/generation", "value": 7},
+        {"op": "replace", "path": "/spec/containers/0/image", "value": "other"},
+    )
+    rule = hooks_.rule("pods", operations=("CREATE", "UPDATE"))
+    await server.client.create(hooks_.mutating("m", hooks_.hook("forge", hooks.at("/forge"), rule)))
+    made = await server.client.create(fakes.pod("p"))
+    assert (made.status.phase, made.spec.containers[0].image) == ("Pending", "other")
+    changed = codecs.copy(made)
+    changed.spec.containers[0].image = "third"
+    changed = await server.client.update(changed)
+    # The webhook turned the change back, so that there is none to count.
+    assert (changed.status.phase, changed.metadata.generation) == ("Pending", made.metadata.generation)
+
+
+async def test_books_that_they_spoil_are_kept(server: fakes.FakeServer, hooks: hooks_.FakeWebhooks) -> None:
+    entry = {"manager": "x", "operation": "Nonsense"}
+    hooks.on["/spoil"] = lambda _: hooks_.patch({"op": "add", "path": "/metadata/managedFields/-", "value": entry})
+    await server.client.create(hooks_.mutating("m", hooks_.hook("spoil", hooks.at("/spoil"))))
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"k": "v"}}
+    answer = await server.ask("POST", "/api/v1/namespaces/default/configmaps", body)
+    assert [one["operation"] for one in answer.tree()["metadata"]["managedFields"]] == ["Update"]
+    assert ".metadata.managedFields was in an invalid state after admission" in answer.headers["warning"]
 
 
 async def test_what_goes_cannot_be_changed(server: fakes.FakeServer, hooks: hooks_.FakeWebhooks) -> None:
