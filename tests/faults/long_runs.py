@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pybernetes.api import codecs, errors, scheme
-from pybernetes.api.types import apps_v1, batch_v1, core_v1, meta_v1, policy_v1
+from pybernetes.api.types import apps_v1, batch_v1, core_v1, discovery_v1, meta_v1, policy_v1
 from pybernetes.client import Client
 from pybernetes.kits import chance as chances
 from pybernetes.testing import Cluster
@@ -21,6 +21,8 @@ NAMESPACES = ("one", "two", "tight")
 # Of the namespace `tight`.
 PODS_ALLOWED = 8
 NODES = 5
+# Fewer than there can be Services that want one.
+ADDRESSES = "10.200.0.1-10.200.0.4"
 # kube-controller-manager, kube-scheduler and kubelet.
 COMPONENTS = "kube[-l][cse]*"
 NAMES = ("a", "b", "c")
@@ -47,7 +49,9 @@ class Outcome:
 async def run(seed: int, *, steps: int = 25) -> Outcome:
     """One life, of a few virtual hours."""
     outcome = Outcome()
-    async with Cluster(nodes=NODES, zones=["x", "y"], virtual=True, seed=seed) as cluster:
+    async with Cluster(
+        nodes=NODES, zones=["x", "y"], load_balancer_pool=[ADDRESSES], virtual=True, seed=seed
+    ) as cluster:
         await Life(cluster, seed, outcome).lead(steps)
         outcome.log = [
             (call.time, call.agent, call.verb, call.resource, call.subresource, call.namespace, call.name, call.code)
@@ -106,7 +110,9 @@ class Life:
 
     async def _step(self) -> None:
         actions = [self._create] * 4 + [self._scale] * 3 + [self._roll] * 3 + [self._delete] * 2
-        actions += [self._kill] * 2 + [self._lose_node, self._budget, self._clear_namespace, self._evict]
+        actions += (
+            [self._kill] * 2 + [self._serve] * 2 + [self._lose_node, self._budget, self._clear_namespace, self._evict]
+        )
         action = self._dice.choice(actions)
         try:
             await action()
@@ -243,6 +249,26 @@ class Life:
         ):
             await self._cluster.advance(60.0 * minutes)
 
+    async def _serve(self) -> None:
+        """A Service comes, changes its type, or goes."""
+        namespace, name = self._place(), self._dice.choice(NAMES)
+        kind = self._dice.choice(["ClusterIP", "LoadBalancer", "LoadBalancer", ""])
+        self._note(f"service {namespace}/{name}: {kind or 'none'}")
+        tree = {
+            "metadata": {"name": name, "namespace": namespace},
+            "spec": {"type": kind, "selector": {"app": name}, "ports": [{"port": 80}]},
+        }
+        try:
+            if kind:
+                await self._client.create(codecs.from_tree(core_v1.Service, tree))
+            else:
+                await self._client.delete(core_v1.Service, name, namespace)
+        except errors.StatusError as error:
+            if error.reason == "AlreadyExists":
+                await self._client.patch(core_v1.Service, name, namespace, {"spec": {"type": kind}})
+            elif error.reason != "NotFound":
+                raise
+
     async def _budget(self) -> None:
         namespace, name = self._place(), self._dice.choice(NAMES)
         self._note(f"budget for {namespace}/{name}")
@@ -294,8 +320,36 @@ class Life:
             if count > 1:
                 self._problem(f"{count} pods of ordinal {ordinal} of the StatefulSet {uid}")
 
+        given = collections.Counter(address for one in await self._services() for address in balanced(one))
+        for address, count in given.items():
+            if count > 1:
+                self._problem(f"{count} Services have the address {address}")
+
+    async def _services(self) -> list[core_v1.Service]:
+        return [one for one in (await self._client.list(core_v1.Service)).items if one.spec.selector]
+
+    async def _check_services(self) -> None:
+        """Slices and Endpoints tell of the pods that are ready, and of no others."""
+        services = await self._services()
+        balanced_ones = [one for one in services if one.spec.type == "LoadBalancer"]
+        served = sum(bool(balanced(one)) for one in services)
+        if served != min(len(balanced_ones), 4) or any(balanced(one) for one in services if one not in balanced_ones):
+            self._problem(f"{served} Services have addresses, of {len(balanced_ones)} that want one")
+        for service in services:
+            meta = service.metadata
+            pods = (await self._client.list(core_v1.Pod, meta.namespace, labels=f"app={meta.name}")).items
+            wanted = sorted(pod.status.podIP for pod in pods if is_ready(pod) and not pod.metadata.deletionTimestamp)
+            labels = f"kubernetes.io/service-name={meta.name},endpointslice.kubernetes.io/managed-by"
+            slices = (await self._client.list(discovery_v1.EndpointSlice, meta.namespace, labels=labels)).items
+            told = sorted(ip for one in slices for end in one.endpoints if end.conditions.ready for ip in end.addresses)
+            old = await self._client.get(core_v1.Endpoints, meta.name, meta.namespace)
+            old_told = sorted(address.ip for subset in old.subsets for address in subset.addresses)
+            if not told == old_told == wanted:
+                self._problem(f"{named(service)}: slices have {told}, Endpoints {old_told}, ready are {wanted}")
+
     async def _check_end(self) -> None:
         await self._check_orphans()
+        await self._check_services()
         for namespace in (await self._client.list(core_v1.Namespace)).items:
             if namespace.metadata.deletionTimestamp is not None:
                 self._problem(f"namespace {namespace.metadata.name} does not go")
@@ -342,6 +396,10 @@ LOOKED_AT = {("", "v1"), ("apps", "v1"), ("batch", "v1"), ("discovery.k8s.io", "
 
 def named(one: Any) -> str:
     return f"{one.kind} {one.metadata.namespace}/{one.metadata.name}"
+
+
+def balanced(service: core_v1.Service) -> list[str]:
+    return [ingress.ip for ingress in service.status.loadBalancer.ingress]
 
 
 def is_over(pod: core_v1.Pod) -> bool:
