@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable
 
 from pybernetes.client import Client
-from pybernetes.controllers import accounts, table
+from pybernetes.controllers import accounts, named, table
 from pybernetes.controllers.context import Context, Controller
 from pybernetes.kits.backoff import Backoff
 from pybernetes.kits.tasks import Tasks
@@ -17,15 +17,22 @@ log = logging.getLogger(__name__)
 
 
 def chosen(only: str) -> list[str]:
-    """The names that `--controllers` means: `*` all, `foo` that one, `-foo` not that one.
+    """The names that `--controllers` means: `*` all that are on by default, `foo` that one, `-foo` not that one.
 
-    Raises ValueError for a name that no controller has.
+    What comes first counts. Raises ValueError for a name that no controller has.
     """
     words = [word.strip() for word in only.split(",") if word.strip()]
-    unknown = [word for word in words if word != "*" and word.removeprefix("-") not in table.CONTROLLERS]
+    said: dict[str, bool] = {}
+    unknown = []
+    for word in words:
+        bare = word.removeprefix("-")
+        name = named.ALIASES.get(bare, bare)
+        if word != "*" and name not in table.CONTROLLERS and name not in named.WITHOUT_EFFECT:
+            unknown.append(word)
+        said.setdefault(name, word == bare)
     if unknown:
         raise ValueError(f"{', '.join(map(repr, unknown))} is not in the list of known controllers")
-    return [name for name in table.CONTROLLERS if f"-{name}" not in words and (name in words or "*" in words)]
+    return [name for name in table.CONTROLLERS if said.get(name, "*" in said and name not in named.ONLY_BY_NAME)]
 
 
 class Controllers:
