@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from pybernetes.cluster import pki
+from pybernetes.kits import clock
 from tests.e2e import harness, objects
 
 with warnings.catch_warnings():
@@ -42,6 +44,7 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 OPERATOR = pathlib.Path(__file__).with_name("kopf_operator.py")
+WEBHOOKS = OPERATOR.with_name("kopf_webhooks.py")
 KOPF = pathlib.Path(sys.executable).with_name("kopf")
 EVC: dict[str, Any] = {
     "apiVersion": "apiextensions.k8s.io/v1",
@@ -98,12 +101,14 @@ def claim(name: str, **spec: Any) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _operator(kubectl: harness.Kubectl, log: pathlib.Path) -> Iterator[None]:
+def _operator(
+    kubectl: harness.Kubectl, log: pathlib.Path, script: pathlib.Path = OPERATOR, **env: str
+) -> Iterator[None]:
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [str(KOPF), "run", "--namespace", kubectl.namespace, "--standalone", str(OPERATOR)],
+            [str(KOPF), "run", "--namespace", kubectl.namespace, "--standalone", str(script)],
             stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
-            env={"KUBECONFIG": str(kubectl.kubeconfig), "PATH": "/usr/bin:/bin", "HOME": str(log.parent)},
+            env={"KUBECONFIG": str(kubectl.kubeconfig), "PATH": "/usr/bin:/bin", "HOME": str(log.parent), **env},
         )  # fmt: skip
     try:
         yield
@@ -134,6 +139,23 @@ def test_kopf(kubectl_simulated: harness.Kubectl, claims: None, tmp_path: pathli
     text = log.read_text()
     assert "Traceback" not in text
     assert "mine goes" in text
+
+
+def test_kopf_webhooks(kubectl_simulated: harness.Kubectl, claims: None, tmp_path: pathlib.Path) -> None:
+    """Its configurations, its certificate, its answers: a refusal, a warning, a change."""
+    kubectl = kubectl_simulated
+    pki.Pki(tmp_path, clock.SystemClock()).server("hooks", {"127.0.0.1"})
+    with _operator(kubectl, tmp_path / "kopf.log", WEBHOOKS, CERTS=str(tmp_path)):
+        harness.until(lambda: kubectl("get", "validatingwebhookconfiguration", "tests.kopf.dev", "-o", "name"))
+        harness.until(lambda: kubectl("get", "mutatingwebhookconfiguration", "tests.kopf.dev", "-o", "name"))
+        kubectl.apply(claim("filled"))
+        assert kubectl.path(".spec.size", "get", "evc", "filled") == "1G"
+        assert "a size is wanted" in kubectl.apply(claim("no", size="none"), code=1)
+        warned = kubectl.result("apply", "-f", "-", stdin=json.dumps(claim("large", size="1T")))
+        assert "Warning: that is large" in warned.err
+    for kind in ("validating", "mutating"):
+        kubectl("delete", f"{kind}webhookconfiguration", "tests.kopf.dev")
+
 
 
 class TestLightkube:
