@@ -50,7 +50,7 @@ from pybernetes.apiserver.forwarding import backend, webhooks
 from pybernetes.apiserver.http import listener, responder
 from pybernetes.apiserver.resources import kind as kinds_
 from pybernetes.apiserver.resources import table as resource_table
-from pybernetes.apiserver.storage import claims
+from pybernetes.apiserver.storage import claims, encryption
 from pybernetes.apiserver.storage import upkeep as upkeeps
 from pybernetes.kits import chance as chances
 from pybernetes.kits import clock as clocks
@@ -77,6 +77,8 @@ class ApiServer:
     ) -> None:
         self.settings = settings
         self._auditor = auditor
+        if settings.encryption is not None:
+            store = encryption.SealedStore(store, settings.encryption, chance)
         self._store = store
         self._clock = clock
         self._chance = chance

@@ -9,6 +9,7 @@ from typing import Any
 
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver.authn import signing
+from pybernetes.apiserver.storage import encryption
 
 API_AUDIENCE = "https://kubernetes.default.svc.cluster.local"
 
@@ -43,6 +44,7 @@ class Settings:
     admission_configuration: Mapping[str, Any] = field(default_factory=dict)
     allow_privileged: bool = True
     runtime_config: Mapping[str, bool] = field(default_factory=dict)
+    encryption: encryption.Configuration | None = None
     kubelet_tls: ssl.SSLContext | None = None
     event_ttl: float = 3600.0
     compaction_interval: float = 300.0

@@ -5,6 +5,7 @@ import itertools
 
 import pytest
 
+from pybernetes.apiserver.storage import encryption
 from pybernetes.kits.chance import Chance
 from pybernetes.kits.clock import SystemClock
 from pybernetes.store import Change, Compacted, Conflict, FutureRevision, Unavailable
@@ -23,10 +24,23 @@ def etcd(tmp_path_factory):
     started.kill()
 
 
-@pytest.fixture(params=["memory", "sqlite", "etcd"])
+SEALED = """
+apiVersion: apiserver.config.k8s.io/v1
+kind: EncryptionConfiguration
+resources:
+- resources: ["*.*"]
+  providers:
+  - aesgcm: {keys: [{name: k, secret: MDEyMzQ1Njc4OWFiY2RlZg==}]}
+"""
+
+
+@pytest.fixture(params=["memory", "sqlite", "etcd", "sealed"])
 async def store(request, tmp_path):
     if request.param == "memory":
         opened = MemoryStore()
+    elif request.param == "sealed":
+        config = encryption.configuration.parse(SEALED.encode())
+        opened = encryption.SealedStore(MemoryStore(), config, Chance(1))
     elif request.param == "sqlite":
         opened = await SqliteStore.open(tmp_path / "store.db")
     else:

@@ -223,7 +223,7 @@ def _restrict(scope: scopes.Scope, new: Any, old: Any, subresource: str) -> None
 async def _store(scope: scopes.Scope, item: items.Item, new: Any, old: Any) -> items.Item:
     revision = old.metadata.resourceVersion
     new.metadata.resourceVersion = revision
-    if metadata.same(new, old):
+    if metadata.same(new, old) and not scope.collection.is_stale(item):
         # A write that changes nothing is no write: no revision, no event.
         await scope.collection.confirm(item)
         return item

@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 from pybernetes import store as stores
 from pybernetes.api import codecs
 from pybernetes.apiserver.storage import changes as changed
+from pybernetes.apiserver.storage import encryption, keys, watchers
 from pybernetes.apiserver.storage import item as items
-from pybernetes.apiserver.storage import keys, watchers
 from pybernetes.apiserver.storage import selection as selections
 from pybernetes.kits import causes
 
@@ -113,6 +113,10 @@ class Collection:
             await self._store.current()
         except stores.Unavailable as error:
             raise Unwritable(str(error)) from error
+
+    def is_stale(self, item: items.Item) -> bool:
+        """Whether writing the item as it is would still change how it is kept."""
+        return isinstance(self._store, encryption.SealedStore) and self._store.is_stale(item.key)
 
     async def confirm(self, item: items.Item) -> None:
         """For what is answered because of an item without writing: that it is still there. Raises Modified."""

@@ -52,6 +52,9 @@ class Converted(collections.Collection):
     async def current(self) -> None:
         await self._base.current()
 
+    def is_stale(self, item: items.Item) -> bool:
+        return self._base.is_stale(item)
+
     async def confirm(self, item: items.Item) -> None:
         await self._base.confirm(item)
 
