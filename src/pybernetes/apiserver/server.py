@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from pybernetes import client as clients
+from pybernetes import informers
 from pybernetes import store as stores
 from pybernetes.api import errors
 from pybernetes.api.types import core_v1
@@ -33,6 +34,7 @@ from pybernetes.apiserver.admission import table as admission_table
 from pybernetes.apiserver.authn import authenticator, legacy_tokens, serviceaccounts
 from pybernetes.apiserver.authz import modes, rbac
 from pybernetes.apiserver.endpoints import (
+    address_repair,
     addresses,
     components,
     connect,
@@ -54,6 +56,7 @@ from pybernetes.apiserver.storage import claims, encryption
 from pybernetes.apiserver.storage import upkeep as upkeeps
 from pybernetes.kits import chance as chances
 from pybernetes.kits import clock as clocks
+from pybernetes.kits import tasks
 
 APISERVER = requests.User("system:apiserver", groups=("system:masters", "system:authenticated"))
 
@@ -161,6 +164,16 @@ class ApiServer:
             event_ttl=settings.event_ttl,
             interval=settings.compaction_interval,
         )
+        self._repair = address_repair.Repair(
+            services=collection("", "services"),
+            addresses=collection("networking.k8s.io", "ipaddresses"),
+            ranges=collection("networking.k8s.io", "servicecidrs"),
+            allocator=self._addresses,
+            tell=self._warn_of_address,
+            clock=clock,
+        )
+        self._recorder: informers.Recorder | None = None
+        self._tasks = tasks.Tasks()
         self._responder = responder.Responder(self.handler, clock, max_backlog=settings.max_backlog)
         self._listener = listener.Listener(self._responder, clock)
         self._loopbacks: list[loopback.LoopbackTransport] = []
@@ -187,6 +200,7 @@ class ApiServer:
         )
         self._definitions.start(self.client(APISERVER, agent="kube-apiserver"))
         self._upkeep.start()
+        self._tasks.spawn(self._repair.run(), name="repair of cluster IPs")
         self._started = True
 
     async def listen(self, sock: socket.socket, tls: ssl.SSLContext | None) -> None:
@@ -196,6 +210,9 @@ class ApiServer:
         """Stop serving; the store is the caller's to close."""
         if self._fairness is not None:
             self._fairness.close()
+        await self._tasks.close()
+        if self._recorder is not None:
+            await self._recorder.close()
         await self._upkeep.close()
         await self._definitions.close()
         await self._legacy_tokens.close()
@@ -207,6 +224,14 @@ class ApiServer:
         if self._auditor is not None:
             await self._auditor.close()
         self.registry.close()
+
+    def _warn_of_address(self, about: Any, reason: str, message: str) -> None:
+        if self._recorder is None:
+            client = self.client(APISERVER, agent="kube-apiserver")
+            self._recorder = informers.Recorder(
+                client, "ipallocator-repair-controller", clock=self._clock, chance=self._chance
+            )
+        self._recorder.event(about, "Warning", reason, message)
 
     def client(self, user: requests.User, *, agent: str) -> clients.Client:
         """An in-process client that acts as the user; `agent` is the field manager of its writes."""

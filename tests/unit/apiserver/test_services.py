@@ -193,7 +193,7 @@ async def test_what_a_crash_left_is_repaired(server: fakes.FakeServer) -> None:
     collection = server.api.registry.collection("networking.k8s.io", "ipaddresses")
     for address in await addresses(server):
         await server.client.delete(networking_v1.IPAddress, address)
-    await server.api._addresses._claim("10.9.0.13", service("gone"))
+    await server.api._addresses.claim("10.9.0.13", service("gone"))
     assert len(collection) == 1
     await server.api._addresses.repair()
     await check(server)

@@ -123,7 +123,7 @@ class ServiceAddresses:
                 await self.release_address(item.name)
         for address, service in wanted.items():
             if self._addresses.get("", address) is None:
-                await self._claim(address, service)
+                await self.claim(address, service)
 
     def _is_under_way(self, item: items.Item) -> bool:
         """Whether another API server may be making the service that the address is for."""
@@ -166,7 +166,7 @@ class ServiceAddresses:
         if not inside:
             why = f"failed to allocate IP {address}: the provided network does not match the current range"
             raise _refused(service, fields.invalid(path, [address], why))
-        if not await self._claim(address, service):
+        if not await self.claim(address, service):
             why = f"failed to allocate IP {address}: provided IP is already allocated"
             raise _refused(service, fields.invalid(path, [address], why))
         return address
@@ -177,15 +177,16 @@ class ServiceAddresses:
         lower = min(max(16, size // 16), 256) if size > 32 else 1
         for _ in range(ATTEMPTS):
             address = str(self._network[lower + self._chance.below(max(size - lower - 1, 1))])
-            if self._addresses.get("", address) is None and await self._claim(address, service):
+            if self._addresses.get("", address) is None and await self.claim(address, service):
                 return address
         for offset in range(1, min(size - 1, 1 << 16)):
             address = str(self._network[offset])
-            if self._addresses.get("", address) is None and await self._claim(address, service):
+            if self._addresses.get("", address) is None and await self.claim(address, service):
                 return address
         raise errors.internal("failed to allocate a serviceIP: range is full")
 
-    async def _claim(self, address: str, service: core_v1.Service) -> bool:
+    async def claim(self, address: str, service: core_v1.Service) -> bool:
+        """Whether the address is now the service's; False where somebody has it."""
         obj = networking_v1.IPAddress(
             metadata=meta_v1.ObjectMeta(
                 name=address,
