@@ -157,7 +157,6 @@ def test_kopf_webhooks(kubectl_simulated: harness.Kubectl, claims: None, tmp_pat
         kubectl("delete", f"{kind}webhookconfiguration", "tests.kopf.dev")
 
 
-
 class TestLightkube:
     @pytest.fixture
     def client(self, kubectl_simulated: harness.Kubectl) -> lightkube.Client:

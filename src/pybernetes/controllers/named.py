@@ -54,7 +54,6 @@ ONLY_BY_NAME = frozenset({"bootstrap-signer-controller", "token-cleaner-controll
 WITHOUT_EFFECT = frozenset(
     {
         "cloud-node-lifecycle-controller",
-        "device-taint-eviction-controller",
         "kube-apiserver-serving-clustertrustbundle-publisher-controller",
         "node-route-controller",
         "podcertificaterequest-cleaner-controller",

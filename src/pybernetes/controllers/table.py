@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pybernetes.controllers import (
     certificates,
     clusterrole_aggregation,
+    device_taints,
     endpoints,
     legacy_tokens,
     namespaces,
@@ -75,6 +76,7 @@ CONTROLLERS: dict[str, Callable[[Context], Controller]] = {
     "clusterrole-aggregation-controller": clusterrole_aggregation.ClusterRoleAggregation,
     "root-ca-certificate-publisher-controller": root_ca.RootCA,
     "resourceclaim-controller": ResourceClaims,
+    "device-taint-eviction-controller": device_taints.DeviceTaints,
     "legacy-serviceaccount-token-cleaner-controller": legacy_tokens.LegacyTokens,
     "validatingadmissionpolicy-status-controller": policy_status.PolicyStatus,
     "service-cidr-controller": service_cidrs.ServiceCIDRs,
