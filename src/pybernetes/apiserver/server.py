@@ -60,6 +60,9 @@ from pybernetes.kits import tasks
 
 APISERVER = requests.User("system:apiserver", groups=("system:masters", "system:authenticated"))
 
+# Whoever comes to the port that asks nobody who he is.
+UNSECURED = requests.User("system:unsecured", groups=("system:masters", "system:authenticated"))
+
 
 class ApiServer:
     """`await start()`, then `listen` on any number of sockets; `client` gives in-process clients.
@@ -176,6 +179,7 @@ class ApiServer:
         self._tasks = tasks.Tasks()
         self._responder = responder.Responder(self.handler, clock, max_backlog=settings.max_backlog)
         self._listener = listener.Listener(self._responder, clock)
+        self._unsecured: listener.Listener | None = None
         self._loopbacks: list[loopback.LoopbackTransport] = []
 
     def _make_fairness(self) -> flowcontrol.Fairness:
@@ -206,6 +210,17 @@ class ApiServer:
     async def listen(self, sock: socket.socket, tls: ssl.SSLContext | None) -> None:
         await self._listener.listen(sock, tls)
 
+    async def listen_unsecured(self, sock: socket.socket) -> None:
+        """Accept plain HTTP on a bound socket, from people who may do everything."""
+
+        async def handle(request: requests.Request) -> results.Result:
+            request.certificate_user = UNSECURED
+            return await self.handler(request)
+
+        answering = responder.Responder(handle, self._clock, max_backlog=self.settings.max_backlog)
+        self._unsecured = listener.Listener(answering, self._clock)
+        await self._unsecured.listen(sock, None)
+
     async def close(self) -> None:
         """Stop serving; the store is the caller's to close."""
         if self._fairness is not None:
@@ -217,6 +232,8 @@ class ApiServer:
         await self._definitions.close()
         await self._legacy_tokens.close()
         await self._listener.close()
+        if self._unsecured is not None:
+            await self._unsecured.close()
         await self._backend.close()
         await self.webhooks.close()
         for transport in self._loopbacks:

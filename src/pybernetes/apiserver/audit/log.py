@@ -27,8 +27,9 @@ STAMP = "%Y-%m-%dT%H-%M-%S"
 
 
 class LogFile:
-    """`path` is "-" for standard output. `wait` is how long events may be kept back, in seconds; 0: no longer than
-    what else is being done now takes. `size` is in megabytes, `days` and `backups` limit old files; 0 is no limit."""
+    """`path` is "-" for standard output. `wait` is how long events may be kept back, in seconds, until there are
+    `batch` of them; 0: no longer than what else is being done now takes. `size` is in megabytes, `days` and `backups`
+    limit old files; 0 is no limit."""
 
     def __init__(
         self,
@@ -36,13 +37,14 @@ class LogFile:
         *,
         clock: clocks.Clock,
         wait: float = 0.0,
+        batch: int = 1,
         size: int = 0,
         days: int = 0,
         backups: int = 0,
         compress: bool = False,
     ) -> None:
         self._path = None if path == "-" else pathlib.Path(path)
-        self._clock, self._wait = clock, wait
+        self._clock, self._wait, self._batch = clock, wait, batch
         self._limit, self._days, self._backups, self._compress = size * MEGABYTE, days, backups, compress
         self._file: int = -1
         self._size = 0
@@ -63,7 +65,11 @@ class LogFile:
 
     def write(self, event: bytes) -> None:
         self._lines.append(event)
-        if self._pending is None:
+        if self._wait and len(self._lines) >= self._batch:
+            if self._pending is not None:
+                self._pending.cancel()
+            self._flush()
+        elif self._pending is None:
             if self._wait:
                 self._pending = self._clock.call_later(self._wait, self._flush)
             else:

@@ -24,7 +24,7 @@ class Webhook:
     """`post(body)` sends a batch and raises OSError or TimeoutError if it did not arrive.
 
     At most `buffer` events are kept; those that come while it is full are lost, and counted. A batch goes when it has
-    `batch` events, or its first has waited for `wait` seconds.
+    `batch` events, or its first has waited for `wait` seconds. `after` is called at the end.
     """
 
     def __init__(
@@ -37,8 +37,10 @@ class Webhook:
         batch: int = 400,
         wait: float = 30.0,
         pause: float = 10.0,
+        after: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._post, self._clock, self._chance = post, clock, chance
+        self._after = after
         self._buffer, self._batch, self._wait, self._pause = buffer, batch, wait, pause
         self._waiting: deque[bytes] = deque()
         self._full = asyncio.Event()
@@ -73,6 +75,8 @@ class Webhook:
             except TimeoutError:
                 log.error("%d audit events were not sent", len(self._waiting))
         await self._tasks.close()
+        if self._after is not None:
+            await self._after()
 
     async def _run(self) -> None:
         while not self._closing or self._waiting:

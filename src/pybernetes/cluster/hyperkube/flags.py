@@ -18,7 +18,10 @@ INDENT = 6
 
 
 class Flag(NamedTuple):
-    """One row of a component's table. `default` is the value itself, or None where the help says what happens."""
+    """One row of a component's table. `default` is the value itself, or None where the help says what happens.
+
+    `aliases` are names that it had once.
+    """
 
     name: str
     kind: values.Kind
@@ -26,6 +29,7 @@ class Flag(NamedTuple):
     help: str
     group: str
     letter: str = ""
+    aliases: tuple[str, ...] = ()
 
 
 class FlagError(Exception):
@@ -38,7 +42,7 @@ class HelpWanted(Exception):
 
 def parse(table: Sequence[Flag], words: Sequence[str]) -> dict[str, Any]:
     """The value of every flag of the table, by name. Raises FlagError, HelpWanted."""
-    known = {flag.name: flag for flag in table}
+    known = {name: flag for flag in table for name in (flag.name, *flag.aliases)}
     letters = {flag.letter: flag for flag in table if flag.letter}
     given: dict[str, Any] = {}
     rest = list(words)
@@ -86,10 +90,17 @@ def text(table: Sequence[Flag]) -> str:
             letter = f"-{flag.letter}, " if flag.letter else ""
             rows.append(f"  {letter}--{flag.name} {flag.kind.word}".rstrip())
             rows += textwrap.wrap(
-                flag.help + _default(flag), WIDTH, initial_indent=" " * INDENT, subsequent_indent=" " * INDENT
+                flag.help + _default(flag) + _once(flag),
+                WIDTH,
+                initial_indent=" " * INDENT,
+                subsequent_indent=" " * INDENT,
             )
         sections.append("\n".join(rows))
     return "\n\n".join(sections)
+
+
+def _once(flag: Flag) -> str:
+    return f" (once {' and '.join(f'--{name}' for name in flag.aliases)})" if flag.aliases else ""
 
 
 def _default(flag: Flag) -> str:

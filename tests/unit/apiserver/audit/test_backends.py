@@ -32,13 +32,16 @@ async def test_lines_in_a_file(tmp_path: pathlib.Path) -> None:
 
 async def test_batches_wait(tmp_path: pathlib.Path) -> None:
     clock = VirtualClock()
-    file = audit.LogFile(str(tmp_path / "a.log"), clock=clock, wait=30.0)
+    file = audit.LogFile(str(tmp_path / "a.log"), clock=clock, wait=30.0, batch=2)
     file.start()
     file.write(LINE)
     await clock.advance(29)
     assert (tmp_path / "a.log").read_bytes() == b""
     await clock.advance(1)
     assert (tmp_path / "a.log").read_bytes() == LINE
+    file.write(LINE)
+    file.write(LINE)
+    assert (tmp_path / "a.log").read_bytes() == LINE * 3
     await file.close()
 
 

@@ -13,7 +13,9 @@ from pybernetes.apiserver.authz import modes
 from pybernetes.apiserver.resources import table as resources
 from pybernetes.apiserver.settings import API_AUDIENCE
 from pybernetes.cluster.hyperkube import flags
-from pybernetes.cluster.hyperkube.kube_apiserver.flags import MEDIA_TYPE, STORES
+from pybernetes.cluster.hyperkube.kube_apiserver.flags import audit as audit_flags
+from pybernetes.cluster.hyperkube.kube_apiserver.flags.general import STORES
+from pybernetes.cluster.hyperkube.kube_apiserver.flags.storage import MEDIA_TYPE
 
 # Flags that name a file: it must be there. Those in a line go together or not at all.
 PAIRS = (
@@ -27,6 +29,19 @@ FILES = (
     "token-auth-file",
     "service-account-signing-key-file",
     "kubelet-certificate-authority",
+    "admission-control-config-file",
+    "encryption-provider-config",
+    "audit-policy-file",
+    "audit-webhook-config-file",
+)
+NOT_NEGATIVE = (
+    "event-ttl",
+    "etcd-compaction-interval",
+    "max-requests-inflight",
+    "max-mutating-requests-inflight",
+    "audit-log-maxage",
+    "audit-log-maxbackup",
+    "audit-log-maxsize",
 )
 
 
@@ -46,6 +61,32 @@ class Etcd:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Batching:
+    """How audit events get to a backend. `wait` is in seconds, 0 for at once; `largest` in bytes, 0 for any size."""
+
+    buffer: int
+    size: int
+    wait: float
+    largest: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audit:
+    """`log` is "-" for standard output, empty for none."""
+
+    policy: pathlib.Path
+    log: str
+    days: int
+    backups: int
+    megabytes: int
+    compress: bool
+    logging: Batching
+    webhook: pathlib.Path | None
+    sending: Batching
+    pause: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """Ready to be acted on. None stands for what is to be made (`serving`, `signing_key`) or is not there."""
 
@@ -55,6 +96,7 @@ class Options:
     certificates: pathlib.Path
     bind: str
     port: int
+    insecure: tuple[str, int] | None
     advertise: str
     serving: Pair | None
     client_ca: pathlib.Path | None
@@ -67,6 +109,7 @@ class Options:
     authorization: tuple[str, ...]
     admission_on: frozenset[str]
     admission_off: frozenset[str]
+    admission_configuration: pathlib.Path | None
     allow_privileged: bool
     kubelet_client: Pair | None
     kubelet_ca: pathlib.Path | None
@@ -75,6 +118,12 @@ class Options:
     node_ports: tuple[int, int]
     event_ttl: float
     compaction_interval: float
+    encryption: pathlib.Path | None
+    audit: Audit | None
+    fairness: bool
+    max_reads: int
+    max_writes: int
+    request_timeout: float
     verbosity: int
 
 
@@ -106,6 +155,7 @@ def read(given: Mapping[str, Any], *, address: Callable[[], str]) -> Options:
         certificates=_path(given["cert-dir"]) or data / "pki",
         bind=bind,
         port=given["secure-port"],
+        insecure=(given["insecure-bind-address"], given["insecure-port"]) if given["insecure-port"] else None,
         advertise=advertise,
         serving=_pair(given, "tls-cert-file", "tls-private-key-file"),
         client_ca=_path(given["client-ca-file"]),
@@ -116,8 +166,9 @@ def read(given: Mapping[str, Any], *, address: Callable[[], str]) -> Options:
         issuers=issuers,
         audiences=tuple(given["api-audiences"]) or issuers[:1],
         authorization=authorization,
-        admission_on=frozenset(given["enable-admission-plugins"]),
-        admission_off=frozenset(given["disable-admission-plugins"]),
+        admission_on=frozenset(given["enable-admission-plugins"] or given["admission-control"]),
+        admission_off=frozenset(given["disable-admission-plugins"] or _others(given["admission-control"])),
+        admission_configuration=_path(given["admission-control-config-file"]),
         allow_privileged=given["allow-privileged"],
         kubelet_client=_pair(given, "kubelet-client-certificate", "kubelet-client-key"),
         kubelet_ca=_path(given["kubelet-certificate-authority"]),
@@ -126,6 +177,12 @@ def read(given: Mapping[str, Any], *, address: Callable[[], str]) -> Options:
         node_ports=given["service-node-port-range"],
         event_ttl=given["event-ttl"],
         compaction_interval=given["etcd-compaction-interval"],
+        encryption=_path(given["encryption-provider-config"]),
+        audit=_audit(given),
+        fairness=given["enable-priority-and-fairness"],
+        max_reads=given["max-requests-inflight"],
+        max_writes=given["max-mutating-requests-inflight"],
+        request_timeout=given["request-timeout"],
         verbosity=given["v"],
     )
 
@@ -144,14 +201,25 @@ def _problems(given: Mapping[str, Any]) -> Iterator[str]:
         yield from _unreadable("service-account-key-file", file)
     yield from _issuers(given["service-account-issuer"])
     yield from _modes(given["authorization-mode"])
-    yield from _plugins(given["enable-admission-plugins"], given["disable-admission-plugins"])
+    yield from _plugins(
+        given["enable-admission-plugins"], given["disable-admission-plugins"], given["admission-control"]
+    )
     try:
         resources.kinds(resources.parse_runtime_config(",".join(given["runtime-config"])))
     except ValueError as error:
         yield f"--runtime-config: {error}"
-    for name in ("event-ttl", "etcd-compaction-interval"):
+    yield from _auditing(given)
+    for name in NOT_NEGATIVE:
         if given[name] < 0:
             yield f"--{name} can not be negative value"
+    if given["request-timeout"] <= 0:
+        yield "--request-timeout must be positive"
+    reads, writes = given["max-requests-inflight"], given["max-mutating-requests-inflight"]
+    if given["enable-priority-and-fairness"] and not reads + writes:
+        yield "with priority and fairness --max-requests-inflight and --max-mutating-requests-inflight are not both 0"
+    insecure = given["insecure-port"]
+    if not 0 <= insecure <= 65535:
+        yield f"--insecure-port {insecure} must be between 0 and 65535, inclusive"
 
 
 def _storage(given: Mapping[str, Any]) -> Iterator[str]:
@@ -193,11 +261,30 @@ def _modes(wanted: list[str] | None) -> Iterator[str]:
         yield f'authorization-mode "{",".join(wanted)}" has mode specified more than once'
 
 
-def _plugins(on: list[str], off: list[str]) -> Iterator[str]:
-    for flag, names in (("enable-admission-plugins", on), ("disable-admission-plugins", off)):
+def _auditing(given: Mapping[str, Any]) -> Iterator[str]:
+    policy = given["audit-policy-file"]
+    if policy and not given["audit-log-path"] and not given["audit-webhook-config-file"]:
+        yield "--audit-policy-file needs --audit-log-path or --audit-webhook-config-file"
+    for of in ("log", "webhook"):
+        mode = given[f"audit-{of}-mode"]
+        if mode not in audit_flags.MODES:
+            known = ",".join(audit_flags.MODES)
+            yield f"invalid audit {of} mode {mode}, allowed modes are {known}"
+        buffer, size = given[f"audit-{of}-batch-buffer-size"], given[f"audit-{of}-batch-max-size"]
+        if buffer <= 0:
+            yield f"invalid audit batch {of} buffer size {buffer}, must be a positive number"
+        if size <= 0:
+            yield f"invalid audit batch {of} max batch size {size}, must be a positive number"
+
+
+def _plugins(on: list[str], off: list[str], exactly: list[str]) -> Iterator[str]:
+    listed = (("enable-admission-plugins", on), ("disable-admission-plugins", off), ("admission-control", exactly))
+    for flag, names in listed:
         for name in names:
             if name not in admission.NAMES:
                 yield f'{flag} plugin "{name}" is unknown; there are: {", ".join(admission.NAMES)}'
+    if exactly and (on or off):
+        yield ("admission-control and enable-admission-plugins/disable-admission-plugins flags are mutually exclusive")
     both = sorted(set(on) & set(off))
     if both:
         yield f"[{' '.join(both)}] in enable-admission-plugins and disable-admission-plugins overlapped"
@@ -211,6 +298,39 @@ def _unreadable(name: str, file: str) -> Iterator[str]:
             return
     except OSError as error:
         yield f"--{name}: {file}: {error.strerror}"
+
+
+def _others(exactly: list[str]) -> list[str]:
+    """The plugins that are not asked where it is said which are."""
+    return [name for name in admission.NAMES if name not in exactly] if exactly else []
+
+
+def _audit(given: Mapping[str, Any]) -> Audit | None:
+    policy = _path(given["audit-policy-file"])
+    if policy is None:
+        return None
+    log = given["audit-log-path"]
+    return Audit(
+        policy=policy,
+        log=log if log in ("", "-") else str(pathlib.Path(log).absolute()),
+        days=given["audit-log-maxage"],
+        backups=given["audit-log-maxbackup"],
+        megabytes=given["audit-log-maxsize"],
+        compress=given["audit-log-compress"],
+        logging=_batching(given, "log"),
+        webhook=_path(given["audit-webhook-config-file"]),
+        sending=_batching(given, "webhook"),
+        pause=given["audit-webhook-initial-backoff"],
+    )
+
+
+def _batching(given: Mapping[str, Any], of: str) -> Batching:
+    return Batching(
+        buffer=given[f"audit-{of}-batch-buffer-size"],
+        size=given[f"audit-{of}-batch-max-size"],
+        wait=given[f"audit-{of}-batch-max-wait"] if given[f"audit-{of}-mode"] == "batch" else 0.0,
+        largest=given[f"audit-{of}-truncate-max-event-size"] if given[f"audit-{of}-truncate-enabled"] else 0,
+    )
 
 
 def _path(text: str) -> pathlib.Path | None:

@@ -14,9 +14,12 @@ from pybernetes import store as stores
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver import server as apiservers
 from pybernetes.apiserver import settings
+from pybernetes.apiserver.admission import configuration
 from pybernetes.apiserver.authn import signing, tokenfile
 from pybernetes.apiserver.http import listener
+from pybernetes.apiserver.storage import encryption
 from pybernetes.cluster import credentials, pki, processes
+from pybernetes.cluster.hyperkube.kube_apiserver import auditing
 from pybernetes.cluster.hyperkube.kube_apiserver import options as options_
 from pybernetes.kits import chance as chances
 from pybernetes.kits import clock as clocks
@@ -48,14 +51,20 @@ class Process:
         tls = _serving(options, authority)
         told = _settings(options, _signing_key(options, authority))
         # Bound first: a port that is taken is the likeliest thing to go wrong, and the cheapest to find.
-        sock = _socket(options)
+        sock = _socket(options.bind, options.port)
+        unsecured = _socket(*options.insecure) if options.insecure is not None else None
         try:
+            auditor = auditing.auditor(options.audit, self._clock, self._chance) if options.audit is not None else None
             self._store = await _open_store(options, self._clock, self._chance)
-            self._api = apiservers.ApiServer(told, self._store, clock=self._clock, chance=self._chance)
+            self._api = apiservers.ApiServer(told, self._store, clock=self._clock, chance=self._chance, auditor=auditor)
             await self._api.start()
             await self._api.listen(sock, tls)
+            if unsecured is not None:
+                await self._api.listen_unsecured(unsecured)
         except BaseException:
             sock.close()
+            if unsecured is not None:
+                unsecured.close()
             raise
         log.info("serving on https://%s, store %s", _host_port(options.bind, options.port), options.store)
 
@@ -123,6 +132,14 @@ def _settings(options: options_.Options, signing_key: signing.PrivateKey) -> set
         kubelet_tls=_kubelet_tls(options),
         event_ttl=options.event_ttl,
         compaction_interval=options.compaction_interval,
+        admission_configuration=configuration.load(options.admission_configuration)
+        if options.admission_configuration is not None
+        else {},
+        encryption=encryption.configuration.read(options.encryption) if options.encryption is not None else None,
+        fairness=options.fairness,
+        max_reads=options.max_reads,
+        max_writes=options.max_writes,
+        request_timeout=options.request_timeout,
     )
 
 
@@ -161,11 +178,11 @@ async def _open_store(options: options_.Options, clock: clocks.Clock, chance: ch
     return await SqliteStore.open(options.data / "store.db")
 
 
-def _socket(options: options_.Options) -> socket.socket:
-    family = socket.AF_INET6 if ":" in options.bind else socket.AF_INET
-    where = (options.bind, options.port)
+def _socket(bind: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in bind else socket.AF_INET
+    where = (bind, port)
     try:
-        return socket.create_server(where, family=family, backlog=1024, dualstack_ipv6=options.bind == "::")
+        return socket.create_server(where, family=family, backlog=1024, dualstack_ipv6=bind == "::")
     except OSError as error:
         raise OSError(f"failed to listen on {_host_port(*where)}: {error.strerror}") from None
 

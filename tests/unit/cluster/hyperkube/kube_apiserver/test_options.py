@@ -128,3 +128,47 @@ def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(f"--{flag.name}" in text for flag in flags.TABLE)
     assert all(f"{flag.group}:" in text for flag in flags.TABLE)
     assert max(map(len, text.splitlines())) <= 120
+
+
+def test_the_guides_flags() -> None:
+    got = read("--insecure-bind-address=0.0.0.0", "--insecure-port=8080", "--etcd-servers=http://127.0.0.1:2379")
+    assert got.insecure == ("0.0.0.0", 8080)
+    assert read("--address=0.0.0.0", "--port=8080").insecure == ("0.0.0.0", 8080)
+    assert read().insecure is None
+    got = read("--admission-control=NamespaceLifecycle,ServiceAccount")
+    assert got.admission_on == {"NamespaceLifecycle", "ServiceAccount"}
+    assert "ResourceQuota" in got.admission_off
+    assert not got.admission_on & got.admission_off
+    assert "mutually exclusive" in refused("--admission-control=ServiceAccount", "--disable-admission-plugins=Priority")
+    assert "--insecure-port 70000 must be between" in refused("--insecure-port=70000")
+
+
+def test_limits() -> None:
+    got = read("--max-requests-inflight=10", "--max-mutating-requests-inflight=5", "--request-timeout=2m")
+    assert (got.fairness, got.max_reads, got.max_writes, got.request_timeout) == (True, 10, 5, 120.0)
+    none = ("--max-requests-inflight=0", "--max-mutating-requests-inflight=0")
+    assert "are not both 0" in refused(*none)
+    assert not read(*none, "--enable-priority-and-fairness=false").fairness
+    assert "--max-requests-inflight can not be negative value" in refused("--max-requests-inflight=-1")
+    assert "--request-timeout must be positive" in refused("--request-timeout=0s")
+
+
+def test_audit(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "p").write_text("x")
+    policy = f"--audit-policy-file={tmp_path / 'p'}"
+    assert read().audit is None
+    assert "needs --audit-log-path or" in refused(policy)
+    got = read(policy, "--audit-log-path=-").audit
+    assert got is not None
+    assert (got.log, got.logging.wait, got.logging.largest, got.webhook) == ("-", 0.0, 0, None)
+    got = read(
+        policy,
+        f"--audit-webhook-config-file={tmp_path / 'p'}",
+        "--audit-webhook-batch-max-wait=5s",
+        "--audit-webhook-truncate-enabled",
+    ).audit
+    assert got is not None
+    assert got.sending == options.Batching(buffer=10000, size=400, wait=5.0, largest=102400)
+    assert refused("--audit-log-mode=slow") == "invalid audit log mode slow, allowed modes are batch,blocking"
+    assert "must be a positive number" in refused("--audit-webhook-batch-max-size=0")
+    assert "No such file" in refused("--audit-policy-file=/none", "--audit-log-path=-")

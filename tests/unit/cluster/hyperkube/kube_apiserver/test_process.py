@@ -101,3 +101,61 @@ async def test_what_is_wrong_is_said(tmp_path: pathlib.Path) -> None:
                 await running.start()
             assert str(caught.value).startswith(why)
             await running.close()
+
+
+async def test_files_that_configure_it(tmp_path: pathlib.Path) -> None:
+    port, plain = free_port(), free_port()
+    (tmp_path / "audit.yaml").write_text("apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata}]\n")
+    (tmp_path / "seal.yaml").write_text(
+        "apiVersion: apiserver.config.k8s.io/v1\nkind: EncryptionConfiguration\nresources:\n"
+        "- resources: [secrets]\n  providers: [{secretbox: {keys: [{name: a, secret: "
+        "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=}]}}]\n"
+    )
+    (tmp_path / "admission.yaml").write_text(
+        "apiVersion: apiserver.config.k8s.io/v1\nkind: AdmissionConfiguration\nplugins: []\n"
+    )
+    running = made(
+        tmp_path,
+        f"--secure-port={port}",
+        f"--insecure-port={plain}",
+        f"--audit-policy-file={tmp_path}/audit.yaml",
+        f"--audit-log-path={tmp_path}/audit.log",
+        f"--encryption-provider-config={tmp_path}/seal.yaml",
+        f"--admission-control-config-file={tmp_path}/admission.yaml",
+        "--enable-priority-and-fairness=false",
+        "--authorization-mode=RBAC",
+    )
+    await running.start()
+    try:
+        assert b" 403 " in await ask(port, "/api/v1/secrets", tmp_path / "pki" / "ca.crt")
+        reader, writer = await asyncio.open_connection("127.0.0.1", plain)
+        body = b'{"metadata":{"name":"s"},"stringData":{"a":"hidden"}}'
+        writer.write(
+            b"POST /api/v1/namespaces/default/secrets HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+            b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+        )
+        assert b" 201 Created" in await reader.read()
+        writer.close()
+        await writer.wait_closed()
+    finally:
+        await running.close()
+    assert b"aGlkZGVu" not in (tmp_path / "store.db").read_bytes()
+    noted = (tmp_path / "audit.log").read_text()
+    assert '"username":"system:unsecured"' in noted
+    assert '"code":403' in noted
+
+
+@pytest.mark.parametrize(
+    ("flag", "words"),
+    [
+        ("audit-policy-file", "failed decoding"),
+        ("encryption-provider-config", "error decoding encryption provider"),
+        ("admission-control-config-file", "file"),
+    ],
+)
+async def test_files_that_are_no_good(tmp_path: pathlib.Path, flag: str, words: str) -> None:
+    (tmp_path / "file").write_text("a: [")
+    running = made(tmp_path, f"--secure-port={free_port()}", f"--{flag}={tmp_path}/file", "--audit-log-path=-")
+    with pytest.raises(processes.CannotStart, match=words):
+        await running.start()
+    await running.close()

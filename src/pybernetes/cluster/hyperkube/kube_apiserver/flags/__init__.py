@@ -1,0 +1,29 @@
+"""The flags of `hyperkube kube-apiserver`: upstream's names and defaults, group by group, and a few of our own."""
+
+from pybernetes.cluster.hyperkube.kube_apiserver.flags import (
+    admission,
+    api,
+    audit,
+    authentication,
+    authorization,
+    general,
+    insecure,
+    kubelet,
+    requests,
+    serving,
+    storage,
+)
+
+TABLE = (
+    *serving.TABLE,
+    *insecure.TABLE,
+    *storage.TABLE,
+    *authentication.TABLE,
+    *authorization.TABLE,
+    *admission.TABLE,
+    *audit.TABLE,
+    *requests.TABLE,
+    *kubelet.TABLE,
+    *api.TABLE,
+    *general.TABLE,
+)
