@@ -64,6 +64,15 @@ def test_crashing_new_pods_stop_the_rollout() -> None:
     assert rolling.shrink_old(one, [old], new) == []
 
 
+def test_pods_that_a_set_is_about_to_lose_do_not_count() -> None:
+    """A set that was shrunk says what it had until its controller has seen it: its status lags behind its size."""
+    one = deployment(3, 2, 0)
+    old, new = replica_set("old", 2, available=3), replica_set("new", 3, available=2)
+    assert [(resize.set.metadata.name, resize.replicas) for resize in rolling.shrink_old(one, [old], new)] == [
+        ("old", 1)
+    ]
+
+
 def test_unhealthy_old_pods_go_first() -> None:
     one = deployment(10, 3, 2)
     sick, well = replica_set("sick", 8, available=2, age=2), replica_set("well", 2, age=1)

@@ -100,7 +100,9 @@ def shrink_old(deployment: apps_v1.Deployment, old: list[apps_v1.ReplicaSet], ne
             sizes[one.metadata.name] -= unhealthy
             resizes.append(Resize(one, sizes[one.metadata.name]))
             gone += unhealthy
-    available = sum(one.status.availableReplicas for one in (*old, new))
+    # A set that was shrunk a moment ago still tells of pods that it is about to lose. Upstream counts them, and can
+    # have fewer pods available than promised where its ReplicaSet controller is late.
+    available = sum(min(size(one), one.status.availableReplicas) for one in (*old, new))
     spare = available - must_stay
     for one in templates.by_age(old):
         step = min(sizes[one.metadata.name], spare)
