@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterable, Iterator
@@ -58,6 +59,10 @@ from pybernetes.kits import chance as chances
 from pybernetes.kits import clock as clocks
 from pybernetes.kits import tasks
 
+log = logging.getLogger(__name__)
+
+# Between tries to make what every cluster has, where admission refuses it.
+BOOTSTRAP_SECONDS = 5.0
 APISERVER = requests.User("system:apiserver", groups=("system:masters", "system:authenticated"))
 
 # Whoever comes to the port that asks nobody who he is.
@@ -89,6 +94,7 @@ class ApiServer:
         self._clock = clock
         self._chance = chance
         self._started = False
+        self._bootstrapped = False
         served = kinds if kinds is not None else resource_table.kinds(settings.runtime_config)
         self.registry = registry.Registry(served, store, stored=resource_table.kinds() if kinds is None else ())
         self.components: dict[str, Callable[[], components.Condition]] = {"etcd-0": self._store_condition}
@@ -199,13 +205,30 @@ class ApiServer:
             self._auditor.start()
         await self.registry.open()
         await self._addresses.repair()
-        await bootstrap.run(
-            self.client(APISERVER, agent="kube-apiserver"), self.settings, self.registry.kinds, clock=self._clock
-        )
+        try:
+            await self._bootstrap()
+        except errors.StatusError as error:
+            # A webhook, whose server may run in this cluster, or a policy is against it.
+            self._tasks.spawn(self._bootstrap_again(error), name="bootstrap")
         self._definitions.start(self.client(APISERVER, agent="kube-apiserver"))
         self._upkeep.start()
         self._tasks.spawn(self._repair.run(), name="repair of cluster IPs")
         self._started = True
+
+    async def _bootstrap(self) -> None:
+        client = self.client(APISERVER, agent="kube-apiserver")
+        await bootstrap.run(client, self.settings, self.registry.kinds, clock=self._clock)
+        self._bootstrapped = True
+
+    async def _bootstrap_again(self, error: errors.StatusError) -> None:
+        """Until it is done, as who is against it may come to be for it."""
+        while not self._bootstrapped:
+            log.warning("bootstrap: %s", error)
+            await self._clock.sleep(BOOTSTRAP_SECONDS)
+            try:
+                await self._bootstrap()
+            except errors.StatusError as again:
+                error = again
 
     async def listen(self, sock: socket.socket, tls: ssl.SSLContext | None) -> None:
         await self._listener.listen(sock, tls)
@@ -385,7 +408,7 @@ class ApiServer:
         return self._store.problem if self._started else "the store is not loaded yet"
 
     def _bootstrap_problem(self) -> str | None:
-        return None if self._started else "not finished"
+        return None if self._bootstrapped else "not finished"
 
     def _store_condition(self) -> components.Condition:
         problem = self._store_problem()

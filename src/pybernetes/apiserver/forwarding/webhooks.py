@@ -10,7 +10,9 @@ import asyncio
 import base64
 import binascii
 import ssl
-from typing import Any
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from pybernetes.api import codecs
@@ -23,6 +25,8 @@ from pybernetes.kits import clock as clocks
 
 MOST_BYTES = 64 * 1024 * 1024
 MOST_CALLS = 64
+# How many webhooks to remember something of.
+MOST_KNOWN = 1024
 _SHOWN = 256
 _SERVICE_LABEL = "kubernetes.io/service-name"
 _REACHABLE = ("ClusterIP", "NodePort", "LoadBalancer")
@@ -58,8 +62,8 @@ class Webhooks:
         self._clock = clock
         self._chance = chance
         self._session: Any = None
-        self._trust: dict[str, ssl.SSLContext] = {}
-        self._slots: dict[str, asyncio.Semaphore] = {}
+        self._trust: OrderedDict[str, ssl.SSLContext] = OrderedDict()
+        self._slots: OrderedDict[str, asyncio.Semaphore] = OrderedDict()
 
     async def close(self) -> None:
         if self._session is not None:
@@ -68,7 +72,7 @@ class Webhooks:
     async def call(self, config: Config, review: Any, *, seconds: float) -> Any:
         """The answer as a tree. Raises OSError or ValueError that says what went wrong."""
         shown = f"{_shown(config)}?timeout={seconds:g}s"
-        slots = self._slots.setdefault(_shown(config), asyncio.Semaphore(MOST_CALLS))
+        slots = _kept(self._slots, _shown(config), lambda: asyncio.Semaphore(MOST_CALLS))
         try:
             async with self._clock.timeout(seconds), slots:
                 return await self._post(config, review, shown, f"timeout={seconds:g}s")
@@ -88,34 +92,36 @@ class Webhooks:
         headers = {"Content-Type": "application/json", "Accept": "application/json, */*"}
         if name is not None:
             headers["Host"] = urlsplit(shown).netloc
-        try:
+        context, body = self._context(config.caBundle), codecs.encode(review)
+
+        async def ask() -> tuple[int, bytes]:
             async with self._session.post(
                 f"{base}?{query}",
-                data=codecs.encode(review),
+                data=body,
                 headers=headers,
-                ssl=self._context(config.caBundle),
+                ssl=context,
                 server_hostname=name,
                 allow_redirects=False,
             ) as response:
                 answer = await response.content.read(MOST_BYTES + 1)
                 while len(answer) <= MOST_BYTES and (more := await response.content.read(MOST_BYTES)):
                     answer += more
+                return response.status, answer
+
+        try:
+            try:
+                status, answer = await ask()
+            except aiohttp.ServerDisconnectedError:
+                # It closed the kept connection just when this came; reviews may be sent more than once.
+                status, answer = await ask()
         except (aiohttp.ClientError, ssl.SSLError, ConnectionError) as error:
             parts = urlsplit(base)
             location = locations.Location("https", parts.hostname or "", str(parts.port or 443))
             raise OSError(f'Post "{shown}": {failures.text(error, location)}') from None
-        return _decoded(response.status, answer)
+        return _decoded(status, answer)
 
     def _context(self, bundle: str) -> ssl.SSLContext:
-        found = self._trust.get(bundle)
-        if found is None:
-            try:
-                text = base64.b64decode(bundle).decode().strip()
-                found = ssl.create_default_context(cadata=text or None)
-            except (binascii.Error, UnicodeDecodeError, ssl.SSLError, ValueError):
-                raise OSError("unable to load root certificates: unable to parse bytes as PEM block") from None
-            self._trust[bundle] = found
-        return found
+        return _kept(self._trust, bundle, lambda: _trusting(bundle))
 
     def _target(self, config: Config) -> tuple[str, str | None]:
         """The URL to call, and the name that the server's certificate has to be for. Raises OSError."""
@@ -160,6 +166,28 @@ class Webhooks:
                 if endpoint.addresses and endpoint.conditions.ready is not False
             ]
         return found[True] or found[False]
+
+
+T = TypeVar("T")
+
+
+def _kept(known: OrderedDict[str, T], key: str, make: Callable[[], T]) -> T:
+    """What is known of a webhook; of many, those called last."""
+    if key in known:
+        known.move_to_end(key)
+    else:
+        known[key] = make()
+        if len(known) > MOST_KNOWN:
+            known.popitem(last=False)
+    return known[key]
+
+
+def _trusting(bundle: str) -> ssl.SSLContext:
+    try:
+        text = base64.b64decode(bundle).decode().strip()
+        return ssl.create_default_context(cadata=text or None)
+    except (binascii.Error, UnicodeDecodeError, ssl.SSLError, ValueError):
+        raise OSError("unable to load root certificates: unable to parse bytes as PEM block") from None
 
 
 def _shown(config: Config) -> str:

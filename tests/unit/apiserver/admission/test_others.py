@@ -93,12 +93,12 @@ class TestSigners:
 
 
 async def test_always_deny() -> None:
-    async with serving() as server:
-        made = await server.client.create(fakes.config_map("a"))
-        assert made.metadata.name == "a"
-    with pytest.raises(errors.StatusError, match="admission control is denying all modifications"):
-        async with serving("AlwaysDeny"):
-            pass
+    async with serving("AlwaysDeny", "AlwaysAdmit") as server:
+        with pytest.raises(errors.StatusError, match="admission control is denying all modifications"):
+            await server.client.create(core_v1.Namespace(metadata=meta_v1.ObjectMeta(name="n")))
+        # What every cluster has is tried again, and the server is not ready meanwhile.
+        assert (await server.ask("GET", "/readyz")).code == 500
+        assert (await server.ask("GET", "/livez")).code == 200
 
 
 async def test_always_pull_images() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pybernetes.api import codecs, errors
-from pybernetes.api.types import apps_v1, core_v1, meta_v1
+from pybernetes.api.types import apps_v1, core_v1, meta_v1, scheduling_v1
 from pybernetes.apiserver.admission.webhooks import reviews
 from pybernetes.kits.clock import settle
 from tests.fakes import apiserver as fakes
@@ -388,3 +388,18 @@ async def test_whatever_is_sent_back_is_an_error_and_no_crash(data: bytes, code:
         await server.client.create(hooks_.validating("v", hooks_.hook("raw", hooks.at("/raw"))))
         error = await refused(server, fakes.config_map("a"))
         assert str(error).startswith('Internal error occurred: failed calling webhook "raw.example.com": ')
+
+
+async def test_what_every_cluster_has_is_made_once_it_may(hooks: hooks_.FakeWebhooks) -> None:
+    store = fakes.FragileStore()
+    async with fakes.FakeServer(store=store) as server:
+        rule = hooks_.rule("priorityclasses")
+        await server.client.create(hooks_.validating("v", hooks_.hook("no", hooks.at("/no"), rule)))
+        await server.client.delete(scheduling_v1.PriorityClass, "system-node-critical")
+    async with fakes.FakeServer(store=store) as server:
+        ready = await server.ask("GET", "/readyz")
+        assert (ready.code, b"poststarthook/rbac/bootstrap-roles failed" in ready.body) == (500, True)
+        await server.client.delete(type(hooks_.validating("v")), "v")
+        await server.clock.advance(5.0)
+        await server.client.get(scheduling_v1.PriorityClass, "system-node-critical")
+        assert (await server.ask("GET", "/readyz")).code == 200
