@@ -259,6 +259,7 @@ class ApiServer:
             await self._unsecured.close()
         await self._backend.close()
         await self.webhooks.close()
+        await self._admission.close()
         for transport in self._loopbacks:
             await transport.close()
         if self._auditor is not None:
@@ -337,7 +338,7 @@ class ApiServer:
             chance=self._chance,
             configuration=settings.admission_configuration,
         )
-        admission = plugin.Admission(
+        self._admission = admission = plugin.Admission(
             admission_table.plugins(
                 host,
                 on=settings.admission_on,

@@ -75,6 +75,7 @@ class TestAdmission:
                 authorizer=authorizer.Superusers(),
                 webhooks=server.api.webhooks,
                 client=lambda: server.client,
+                configuration={"ImagePolicyWebhook": {"imagePolicy": {"kubeConfigFile": "none"}}},
                 clock=server.clock,
                 chance=Chance(1),
             )

@@ -99,6 +99,9 @@ class Plugin:
     async def validate(self, attributes: Attributes) -> None:
         """Refuse what is written, or let it pass."""
 
+    async def close(self) -> None:
+        """The server ends."""
+
 
 Step = Callable[[Attributes], Awaitable[None]]
 
@@ -121,6 +124,10 @@ class Admission:
     async def validate(self, attributes: Attributes) -> None:
         for step in self._of(attributes)[1]:
             await step(attributes)
+
+    async def close(self) -> None:
+        for plugin in self._plugins:
+            await plugin.close()
 
     async def connect(self, attributes: Attributes) -> None:
         """All there is to ask where nothing is written."""
