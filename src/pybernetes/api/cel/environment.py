@@ -22,6 +22,9 @@ OVER_BUDGET = "operation cancelled: actual cost limit exceeded"
 _EXTENSIONS = ("two-var-comprehensions", "lists", "sets", "strings", "optional")
 _OPTIONAL = "optional_oldSelf__"
 _STRUCT = re.compile(r" not found in struct '[^']*'")
+_UNKNOWN = re.compile(
+    r"<input>:(\d+):(\d+): undeclared reference to '(\w+)((?:\.\w+)+)'([^\n]*)\n( \| [^\n]*)\n \| \.*\^"
+)
 _PLACE = re.compile(r"<input>:(\d+):")
 # Upstream's words for what goes wrong at run time, by those of the implementation.
 _WORDS = (
@@ -163,11 +166,18 @@ def _stripped(text: str, *, first_line: int = 0) -> str:
     """Without the status codes around the message, and with places in the expression as it was given."""
     if first_line:
         text = _PLACE.sub(lambda match: f"<input>:{int(match[1]) - first_line}:", text)
-    text = _STRUCT.sub("", text)
+    text = _UNKNOWN.sub(_at_variable, _STRUCT.sub("", text))
     head, separator, rest = text.partition(": ")
     text = rest if separator and head.replace("_", "").isupper() else text
     body, bracket, code = text.rpartition(" [")
     return body if bracket and code.rstrip("]").replace("_", "").isupper() else text
+
+
+def _at_variable(match: re.Match[str]) -> str:
+    """Of `params.x` where there is no `params`, that one is unknown; and it stands where it begins."""
+    place, column, name, more, rest, shown = match.groups()
+    at = int(column) - len(f"{name}{more}".rpartition(".")[0])
+    return f"<input>:{place}:{at}: undeclared reference to '{name}'{rest}\n{shown}\n | {'.' * (at - 1)}^"
 
 
 def _reason(text: str) -> str:

@@ -185,7 +185,10 @@ async def test_conditions_compile(server: fakes.FakeServer, hooks: hooks_.FakeWe
     for expression, why in (
         ("object.", "compilation failed: ERROR: <input>:1:8: Syntax error"),
         ("'text'", "must evaluate to bool but got string"),
-        ("params.x == 1", "undeclared reference to 'params.x'"),
+        (
+            "params.x == 1",
+            "ERROR: <input>:1:1: undeclared reference to 'params' (in container '')\n | params.x == 1\n | ^",
+        ),
     ):
         condition = {"name": "c", "expression": expression}
         hook = hooks_.hook("no", hooks.at("/no"), matchConditions=[condition])
