@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from pybernetes.api import errors, selectors
+from pybernetes.api import errors, names
 from pybernetes.apiserver import audit, results
 from pybernetes.apiserver import metrics as metrics_
 from pybernetes.apiserver import request as requests
@@ -102,17 +102,23 @@ def attribute(request: requests.Request) -> None:
     """Sets `request.attributes`."""
     watching = bool(request.raw_query) and request.flag("watch")
     request.attributes = requests.parse(request.method, request.path, watching)
-    if request.attributes.verb in ("list", "watch") and "fieldSelector" in request.raw_query:
-        request.attributes = _named_by_field(request)
+    if "Selector" in request.raw_query and request.attributes.verb in SELECTING and request.attributes.resource:
+        request.attributes = _selecting(request)
 
 
-def _named_by_field(request: requests.Request) -> requests.Attributes:
-    """Who may read one object by its name may list and watch it by its name."""
+# Requests for many objects, which selectors narrow.
+SELECTING = ("list", "watch", "deletecollection")
+
+
+def _selecting(request: requests.Request) -> requests.Attributes:
+    """With the selectors; and who may read one object by its name may list and watch it by its name."""
     attributes = request.attributes
-    try:
-        terms = selectors.parse_fields(request.query.get("fieldSelector", "")).terms
-    except selectors.SelectorError:
-        # The endpoint says what is wrong with it.
+    if "/watch/" in request.path:
+        # The old way to watch, which may be for one object, does not take selectors in all its forms.
         return attributes
-    names = {term.value for term in terms if term.field == "metadata.name" and term.equal}
-    return attributes._replace(name=names.pop()) if len(names) == 1 and not attributes.name else attributes
+    found = requests.narrowing(request.query.get("fieldSelector", ""), request.query.get("labelSelector", ""))
+    name = attributes.name
+    if found is not None and not name and attributes.verb != "deletecollection":
+        terms = (term for term in found.fields if term.field == "metadata.name" and term.equal)
+        name = next((term.value for term in terms if not names.path_segment(term.value)), "")
+    return attributes._replace(name=name, selectors=found)

@@ -13,6 +13,8 @@ from urllib.parse import parse_qsl, unquote
 
 import msgspec
 
+from pybernetes.api import selectors as selectors_
+
 
 class User(NamedTuple):
     """Who asks. `extra` holds what the authenticator adds, as sorted pairs so that users are hashable."""
@@ -24,6 +26,32 @@ class User(NamedTuple):
 
 
 ANONYMOUS = User("system:anonymous", groups=("system:unauthenticated",))
+
+
+class Selectors(NamedTuple):
+    """What a request for many objects narrows itself to, for authorizers that look at it.
+
+    An error says that the terms are not all that was asked for. As terms only narrow, those that could be read count.
+    """
+
+    fields: tuple[selectors_.FieldTerm, ...] = ()
+    labels: tuple[selectors_.Requirement, ...] = ()
+    fields_error: str = ""
+    labels_error: str = ""
+
+
+def narrowing(by_fields: str, by_labels: str) -> Selectors | None:
+    """Of the texts of selectors; None where they are empty. The endpoint says what is wrong with them."""
+    found = Selectors()
+    try:
+        found = found._replace(fields=selectors_.parse_fields(by_fields).terms)
+    except selectors_.SelectorError as error:
+        found = found._replace(fields_error=str(error))
+    try:
+        found = found._replace(labels=selectors_.parse(by_labels).requirements)
+    except selectors_.SelectorError as error:
+        found = found._replace(labels_error=str(error))
+    return found if any(found) else None
 
 
 class Attributes(NamedTuple):
@@ -38,10 +66,12 @@ class Attributes(NamedTuple):
     subresource: str = ""
     name: str = ""
     rest: str = ""
+    selectors: Selectors | None = None
 
     @property
     def is_resource(self) -> bool:
-        return self.resource != ""
+        # Reviews may ask about a resource without a name.
+        return self.resource != "" or self.path == ""
 
 
 class Request(msgspec.Struct, kw_only=True, dict=False):

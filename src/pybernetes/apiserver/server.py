@@ -154,7 +154,7 @@ class ApiServer:
         self._discovery = discovery.Discovery(self.registry, address=f"{settings.advertise[0]}:{settings.advertise[1]}")
         self._openapi = openapi.OpenApi(self.registry, clock)
         self._backend = backend.Backend(settings.kubelet_tls, clock)
-        self._route = self._router(roles)
+        self._route = self._router()
         self.handler = around(
             chain.build(
                 metrics=self._metrics,
@@ -326,7 +326,7 @@ class ApiServer:
         dumps = self._dumps.paths() if self._dumps is not None else ()
         return sorted({*known, *groups, *versions, *self._health.paths(), *dumps})
 
-    def _router(self, roles: rbac.Rbac) -> router.Router:
+    def _router(self) -> router.Router:
         collection = self.registry.collection
         settings = self.settings
         host = hosts.Host(
@@ -382,8 +382,6 @@ class ApiServer:
             asked=reviews.Reviews(
                 authenticator=self._authenticator,
                 authorizer=self._authorizer,
-                roles=roles,
-                allows_all="AlwaysAllow" in settings.authorization,
             ),
             parts=components.Components(self.components),
             custom=serving.Serving(self.registry, make=scope, warning=self._definitions.warning),

@@ -337,5 +337,10 @@ class TestImpersonation:
         assert "system:serviceaccounts:ns" in answer.tree()["status"]["userInfo"]["groups"]
         refused = await server.ask("POST", path, {}, token="alice", impersonate_user="bob")
         assert refused.code == 403
-        assert 'cannot impersonate resource "users"' in refused.message
-        assert (await server.ask("POST", path, {}, impersonate_group="dev")).code == 500
+        assert 'cannot impersonate-on:user-info:create resource "selfsubjectreviews"' in refused.message
+        refused = await server.ask("POST", path, {}, impersonate_group="dev")
+        assert (refused.code, refused.message) == (
+            400,
+            'requested &user.DefaultInfo{Name:"", UID:"", Groups:[]string{"dev"}, Extra:map[string][]string(nil)} '
+            "without impersonating a user name",
+        )

@@ -12,7 +12,7 @@ from pybernetes.api.cel.libraries import authorizers as asking
 from pybernetes.api.types import admissionregistration_v1
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver.admission import forms
-from pybernetes.apiserver.authz import authorizer as authorizers
+from pybernetes.apiserver.authz import answers
 
 OUT_OF_BUDGET = "validation failed due to running out of cost budget, no further validation rules will be run"
 
@@ -39,7 +39,7 @@ class Evaluation:
     def __init__(
         self,
         form: forms.Form,
-        authorizer: authorizers.Authorizer,
+        authorizer: answers.Answers,
         *,
         params: Any = None,
         namespace: Any = None,
@@ -127,9 +127,10 @@ class Evaluation:
                 resource=asked.get("resource", ""),
                 subresource=asked.get("subresource", ""),
                 name=asked.get("name", ""),
+                selectors=requests.narrowing(asked.get("fieldSelector", ""), asked.get("labelSelector", "")),
             )
         decision = self._authorizer.decide(user, attributes)
-        return asking.Decision(decision.allowed, decision.reason)
+        return asking.Decision(decision.allowed, decision.reason, decision.error)
 
 
 class ConditionsError(Exception):

@@ -9,6 +9,7 @@ from pybernetes.api.types import meta_v1
 from pybernetes.apiserver import registry as registries
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver.admission import hosts, plugin
+from pybernetes.apiserver.authz import authorizer as authorizers
 from pybernetes.apiserver.resources import kind as kinds
 
 # Written by those who cannot see owners.
@@ -42,18 +43,20 @@ class OwnerReferencesPermissionEnforcement(plugin.Plugin):
                 subresource=attributes.subresource,
                 name=attributes.name,
             )
-            decision = self._authorizer.decide(attributes.user, asked)
+            decision = await authorizers.decided(self._authorizer, attributes.user, asked)
             if not decision.allowed:
                 why = f"cannot set an ownerRef on a resource you can't delete: {decision.reason}, <nil>"
                 raise attributes.forbidden(why)
         blocked = {owner.uid for owner in old if owner.blockOwnerDeletion}
-        self._check_blocking(attributes, [one for one in new if one.blockOwnerDeletion and one.uid not in blocked])
+        await self._check_blocking(
+            attributes, [one for one in new if one.blockOwnerDeletion and one.uid not in blocked]
+        )
 
-    def _check_blocking(self, attributes: plugin.Attributes, blocking: list[meta_v1.OwnerReference]) -> None:
+    async def _check_blocking(self, attributes: plugin.Attributes, blocking: list[meta_v1.OwnerReference]) -> None:
         everything = requests.Attributes(
             "update", "", group="*", version="*", resource="*", subresource="finalizers", name="*"
         )
-        if not blocking or self._authorizer.decide(attributes.user, everything).allowed:
+        if not blocking or (await authorizers.decided(self._authorizer, attributes.user, everything)).allowed:
             return
         for owner in blocking:
             kind = self._find(owner)
@@ -74,7 +77,7 @@ class OwnerReferencesPermissionEnforcement(plugin.Plugin):
                 subresource="finalizers",
                 name=owner.name,
             )
-            decision = self._authorizer.decide(attributes.user, asked)
+            decision = await authorizers.decided(self._authorizer, attributes.user, asked)
             if not decision.allowed:
                 raise attributes.forbidden(
                     "cannot set blockOwnerDeletion if an ownerReference refers to a resource you can't set finalizers "

@@ -19,11 +19,11 @@ _REQUESTS = "certificatesigningrequests.certificates.k8s.io"
 _CLIENT = "kubernetes.io/kube-apiserver-client"
 
 
-def is_authorized(authorizer: authorizers.Authorizer, user: requests.User, verb: str, signer: str) -> bool:
+async def is_authorized(authorizer: authorizers.Authorizer, user: requests.User, verb: str, signer: str) -> bool:
     """For the signer, or for all of its domain."""
     for name in (signer, f"{signer.partition('/')[0]}/*"):
         asked = requests.Attributes(verb, "", group="certificates.k8s.io", version="*", resource="signers", name=name)
-        if authorizer.decide(user, asked).allowed:
+        if (await authorizers.decided(authorizer, user, asked)).allowed:
             return True
     return False
 
@@ -53,7 +53,7 @@ class CertificateApproval(plugin.Plugin):
     async def validate(self, attributes: plugin.Attributes) -> None:
         # The old one counts: who approves may not change what is approved.
         signer = attributes.old.spec.signerName
-        if not is_authorized(self._authorizer, attributes.user, "approve", signer):
+        if not await is_authorized(self._authorizer, attributes.user, "approve", signer):
             raise attributes.forbidden(f'user not permitted to approve requests with signerName "{signer}"')
 
 
@@ -71,7 +71,7 @@ class CertificateSigning(plugin.Plugin):
         if new.certificate == old.certificate and new.conditions == old.conditions:
             return
         signer = attributes.old.spec.signerName
-        if not is_authorized(self._authorizer, attributes.user, "sign", signer):
+        if not await is_authorized(self._authorizer, attributes.user, "sign", signer):
             raise attributes.forbidden(f'user not permitted to sign requests with signerName "{signer}"')
 
 
@@ -104,7 +104,7 @@ class ClusterTrustBundleAttest(plugin.Plugin):
         signer = attributes.obj.spec.signerName or ""
         if not signer or (attributes.old is not None and _is_same(attributes.obj, attributes.old)):
             return
-        if not is_authorized(self._authorizer, attributes.user, "attest", signer):
+        if not await is_authorized(self._authorizer, attributes.user, "attest", signer):
             raise attributes.forbidden(f'user not permitted to attest for signerName "{signer}"')
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pybernetes.api.types import rbac_v1
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver.authz import authorizer, nodes, rbac
 from pybernetes.apiserver.authz import bootstrap as policy
@@ -11,12 +12,19 @@ from pybernetes.apiserver.authz import bootstrap as policy
 MODES = ("AlwaysAllow", "AlwaysDeny", "Node", "RBAC")
 
 
-class AlwaysAllow:
+EVERYTHING = rbac_v1.PolicyRule(verbs=["*"], apiGroups=["*"], resources=["*"])
+EVERY_PATH = rbac_v1.PolicyRule(verbs=["*"], nonResourceURLs=["*"])
+
+
+class AlwaysAllow(authorizer.Immediate):
     def decide(self, user: requests.User, attributes: requests.Attributes) -> authorizer.Decision:
         return authorizer.ALLOWED
 
+    def rules_for(self, user: requests.User, namespace: str) -> authorizer.Rules:
+        return authorizer.Rules([EVERYTHING, EVERY_PATH])
 
-class AlwaysDeny:
+
+class AlwaysDeny(authorizer.Immediate):
     """Has no opinion, as upstream's: what another mode allows is allowed."""
 
     def decide(self, user: requests.User, attributes: requests.Attributes) -> authorizer.Decision:

@@ -12,7 +12,7 @@ from pybernetes.apiserver import request as requests
 from pybernetes.apiserver.authz import authorizer, rules
 
 
-class Nodes:
+class Nodes(authorizer.Immediate):
     """`node_rules` are the rules of the bootstrap role system:node."""
 
     def __init__(self, node_rules: Sequence[rbac_v1.PolicyRule]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from pybernetes.api.types import rbac_v1
 from pybernetes.apiserver import request as requests
 
@@ -29,17 +31,25 @@ def _resource_matches(resources: list[str], attributes: requests.Attributes) -> 
 
 def _path_matches(pattern: str, path: str) -> bool:
     if pattern.endswith("*"):
-        return path.startswith(pattern[:-1])
+        return path.startswith(pattern.rstrip("*"))
     return pattern == path
 
 
-def subject_is(subject: rbac_v1.Subject, user: requests.User, namespace: str) -> bool:
-    """Whether a binding's subject is the user; service accounts default to the binding's namespace."""
-    if subject.kind == "User":
-        return subject.name == user.name
-    if subject.kind == "Group":
-        return subject.name in user.groups
-    if subject.kind == "ServiceAccount":
+USER, USER_GROUP, SERVICE_ACCOUNT = "User", "Group", "ServiceAccount"
+
+
+def subject_key(subject: rbac_v1.Subject, namespace: str) -> str:
+    """What whoever is the subject of a binding in the namespace has among his `user_keys`; "" for nobody.
+
+    Service accounts default to the binding's namespace.
+    """
+    if subject.kind == SERVICE_ACCOUNT:
         home = subject.namespace or namespace
-        return bool(home) and user.name == f"system:serviceaccount:{home}:{subject.name}"
-    return False
+        return f"{USER}:system:serviceaccount:{home}:{subject.name}" if home else ""
+    return f"{subject.kind}:{subject.name}" if subject.kind in (USER, USER_GROUP) else ""
+
+
+def user_keys(user: requests.User) -> Iterator[str]:
+    yield f"{USER}:{user.name}"
+    for group in user.groups:
+        yield f"{USER_GROUP}:{group}"

@@ -73,7 +73,7 @@ class Connect:
         return await self._into_container(scope, request, "attach", pairs)
 
     async def portforward(self, scope: scopes.Scope, request: requests.Request) -> results.Result:
-        _may_create(scope, request)
+        await _may_create(scope, request)
         pairs = parse_qsl(request.raw_query, keep_blank_values=True)
         await parts.connected(scope, request, pairs)
         pod = _pod(scope, request)
@@ -84,7 +84,7 @@ class Connect:
     async def _into_container(
         self, scope: scopes.Scope, request: requests.Request, verb: str, pairs: list[tuple[str, str]]
     ) -> results.Result:
-        _may_create(scope, request)
+        await _may_create(scope, request)
         await parts.connected(scope, request, pairs)
         pod = _pod(scope, request)
         container = _container(pod, dict(reversed(pairs)).get("container", ""))
@@ -118,9 +118,9 @@ def _pod(scope: scopes.Scope, request: requests.Request) -> core_v1.Pod:
     return pod
 
 
-def _may_create(scope: scopes.Scope, request: requests.Request) -> None:
+async def _may_create(scope: scopes.Scope, request: requests.Request) -> None:
     """WebSockets begin with GET, so that the verb of the request says `get`; running things takes `create`."""
-    authorizers.require(scope.authorizer, request.user, request.attributes._replace(verb="create"))
+    await authorizers.require(scope.authorizer, request.user, request.attributes._replace(verb="create"))
 
 
 def _container(pod: core_v1.Pod, name: str) -> str:

@@ -141,7 +141,7 @@ async def _apply(scope: scopes.Scope, request: requests.Request) -> results.Resu
             )
             resource = scope.kind.resource
             raise errors.conflict(resource.group, resource.name, attributes.name, why)
-        authorizers.require(scope.authorizer, request.user, attributes._replace(verb="create"))
+        await authorizers.require(scope.authorizer, request.user, attributes._replace(verb="create"))
         return await create.create_object(scope, request, applied(None), attributes.namespace, applied=True)
 
     def transform(item: items.Item) -> Any:

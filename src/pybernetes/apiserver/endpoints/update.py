@@ -41,7 +41,7 @@ async def update(scope: scopes.Scope, request: requests.Request) -> results.Resu
     obj = _body(scope, request)
     if scope.collection.get(attributes.namespace, attributes.name) is None:
         if scope.kind.create_on_update and not attributes.subresource and not obj.metadata.resourceVersion:
-            authorizers.require(scope.authorizer, request.user, attributes._replace(verb="create"))
+            await authorizers.require(scope.authorizer, request.user, attributes._replace(verb="create"))
             return await create.create_object(scope, request, obj, attributes.namespace)
         raise scope.not_found(attributes.name)
     # An attempt changes what it is given, so each has its own; there is seldom more than one.

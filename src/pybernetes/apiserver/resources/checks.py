@@ -35,6 +35,16 @@ def annotation_map(values: Mapping[str, str], path: fields.Path) -> Errors:
     return problems
 
 
+def domain_prefixed_path(value: str, path: fields.Path) -> Errors:
+    """`acme.io/foo`."""
+    host, _, rest = value.partition("/")
+    if not value:
+        return [fields.required(path)]
+    if not host or not rest:
+        return [fields.invalid(path, value, 'must be a domain-prefixed path (such as "acme.io/foo")')]
+    return named(host, names.dns_subdomain, path) + named(rest, names.http_path, path)
+
+
 def named(value: str, check: Callable[[str], Sequence[str]], path: fields.Path) -> Errors:
     """One `Invalid value` per problem of a name."""
     return [fields.invalid(path, value, text) for text in check(value)]

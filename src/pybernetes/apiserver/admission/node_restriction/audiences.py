@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pybernetes.api.types import core_v1, storage_v1
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver.admission import hosts, plugin
+from pybernetes.apiserver.authz import authorizer as authorizers
 from pybernetes.apiserver.storage import collection as collections
 
 
@@ -17,7 +18,7 @@ class Audiences:
         self._claims: collections.Collection = host.collection("", "persistentvolumeclaims")
         self._volumes: collections.Collection = host.collection("", "persistentvolumes")
 
-    def check(self, attributes: plugin.Attributes, audiences: list[str], pod: core_v1.Pod) -> None:
+    async def check(self, attributes: plugin.Attributes, audiences: list[str], pod: core_v1.Pod) -> None:
         """Raises StatusError."""
         if len(audiences) > 1:
             raise attributes.forbidden("node may only request 0 or 1 audiences")
@@ -32,7 +33,7 @@ class Audiences:
             resource=audience,
             name=attributes.name,
         )
-        if not self._authorizer.decide(attributes.user, asked).allowed:
+        if not (await authorizers.decided(self._authorizer, attributes.user, asked)).allowed:
             raise attributes.forbidden(
                 f'audience "{audience}" not found in pod spec volume, {attributes.user.name} is not authorized to '
                 "request tokens for this audience"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from pybernetes.api import codecs, errors
@@ -18,7 +18,7 @@ _SIGNERS = ("kubernetes.io/kubelet-serving", "kubernetes.io/kube-apiserver-clien
 _CLAIM = ("capacity", "conditions", "allocatedResourceStatuses", "allocatedResources")
 
 # The node's name, and what is about to happen.
-Check = Callable[[str, plugin.Attributes], None]
+Check = Callable[[str, plugin.Attributes], Awaitable[None] | None]
 
 
 class NodeRestriction(plugin.Plugin):
@@ -60,7 +60,9 @@ class NodeRestriction(plugin.Plugin):
             raise attributes.forbidden(f'unexpected pod subresource "{attributes.subresource}", {words}')
         check = check or self._checks.get(whole)
         if check is not None:
-            check(node, attributes)
+            waiting = check(node, attributes)
+            if waiting is not None:
+                await waiting
 
     # -- pods
 
@@ -114,7 +116,7 @@ class NodeRestriction(plugin.Plugin):
             words = "is not allowed to update fields other than status.quantity and status.conditions"
             raise attributes.forbidden(f'node "{node}" {words}')
 
-    def _token(self, node: str, attributes: plugin.Attributes) -> None:
+    async def _token(self, node: str, attributes: plugin.Attributes) -> None:
         asked: authentication_v1.TokenRequest = attributes.obj
         reference = asked.spec.boundObjectRef
         if reference is None or (reference.apiVersion, reference.kind) != ("v1", "Pod") or not reference.name:
@@ -129,7 +131,7 @@ class NodeRestriction(plugin.Plugin):
             )
         if pod.spec.nodeName != node:
             raise attributes.forbidden("node requested token bound to a pod scheduled on a different node")
-        self._audiences.check(attributes, asked.spec.audiences, pod)
+        await self._audiences.check(attributes, asked.spec.audiences, pod)
 
     # -- what belongs to nodes
 

@@ -9,6 +9,7 @@ from pybernetes.api.types import admissionregistration_v1, meta_v1
 from pybernetes.apiserver.admission import forms, hosts, matching, plugin
 from pybernetes.apiserver.admission import rounds as rounds_
 from pybernetes.apiserver.admission.policies import bound
+from pybernetes.apiserver.authz import answers
 
 if TYPE_CHECKING:
     from pybernetes.apiserver.admission.policies import mutations
@@ -57,7 +58,7 @@ class MutatingAdmissionPolicy(plugin.Plugin):
         form = await shown.of(one.kind)
         compiled, authorizer = one.policy.compiled, self._host.authorizer
         try:
-            if not compiled.applies(form, authorizer, one.param.tree):
+            if not await answers.settled(authorizer, lambda known: compiled.applies(form, known, one.param.tree)):
                 return []
         except expressions.ConditionsError as error:
             return [bound.Problem(one.policy, one.binding, str(error))]
@@ -66,7 +67,13 @@ class MutatingAdmissionPolicy(plugin.Plugin):
             return []
         before = rounds_.encoded(form.obj)
         namespace = self._bound.namespace_object(attributes)
-        failed = compiled.change(form, authorizer, param=one.param.tree, namespace=namespace)
+        unchanged = form.obj
+
+        def change(known: answers.Answers) -> list[str]:
+            form.obj = unchanged
+            return compiled.change(form, known, param=one.param.tree, namespace=namespace)
+
+        failed = await answers.settled(authorizer, change)
         if rounds_.encoded(form.obj) != before:
             await shown.change(form, form.obj)
             rounds.require()

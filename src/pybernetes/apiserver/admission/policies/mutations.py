@@ -14,7 +14,7 @@ from pybernetes.api.patch import json_patch
 from pybernetes.api.types import admissionregistration_v1
 from pybernetes.apiserver.admission import expressions, forms
 from pybernetes.apiserver.admission.policies import validations
-from pybernetes.apiserver.authz import authorizer as authorizers
+from pybernetes.apiserver.authz import answers
 
 
 class MutationError(Exception):
@@ -34,11 +34,11 @@ class Mutations:
         compiler, self._variables = validations.variables_of(spec)
         self._mutations = [_compiled(compiler, one) for one in spec.mutations]
 
-    def applies(self, form: forms.Form, authorizer: authorizers.Authorizer, param: Any) -> bool:
+    def applies(self, form: forms.Form, authorizer: answers.Answers, param: Any) -> bool:
         """Raises ConditionsError."""
         return self._conditions.hold(expressions.Evaluation(form, authorizer, params=param))
 
-    def change(self, form: forms.Form, authorizer: authorizers.Authorizer, *, param: Any, namespace: Any) -> list[str]:
+    def change(self, form: forms.Form, authorizer: answers.Answers, *, param: Any, namespace: Any) -> list[str]:
         """Put what they make into the form, one after the other; what went wrong with those that made nothing."""
         failed = []
         for mutation in self._mutations:

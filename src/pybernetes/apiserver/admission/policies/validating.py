@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pybernetes.api import codecs, errors
 from pybernetes.api.types import admissionregistration_v1, meta_v1
 from pybernetes.apiserver.admission import forms, hosts, matching, plugin
 from pybernetes.apiserver.admission.policies import bound
+from pybernetes.apiserver.authz import answers
 
 if TYPE_CHECKING:
     from pybernetes.apiserver.admission.policies import validations
@@ -49,12 +51,13 @@ class ValidatingAdmissionPolicy(plugin.Plugin):
                     binding = "" if found.binding is None else found.binding.metadata.name
                     denials.append(Denial(found.policy.name, binding, found.why))
                 continue
-            result = found.policy.compiled.evaluate(
+            evaluate = functools.partial(
+                found.policy.compiled.evaluate,
                 await shown.of(found.kind),
-                self._host.authorizer,
                 param=found.param.tree,
                 namespace=self._bound.namespace_object(attributes),
             )
+            result = await answers.settled(self._host.authorizer, evaluate)
             for decision in result.decisions:
                 denials += self._enforced(attributes, found, decision)
             for key, value in result.annotations:

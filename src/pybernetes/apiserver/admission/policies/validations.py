@@ -9,7 +9,7 @@ from pybernetes.api.cel import admission as language
 from pybernetes.api.cel import environment
 from pybernetes.api.types import admissionregistration_v1
 from pybernetes.apiserver.admission import expressions, forms
-from pybernetes.apiserver.authz import authorizer as authorizers
+from pybernetes.apiserver.authz import answers
 
 _LONGEST_MESSAGE = 5 * 1024
 
@@ -52,7 +52,7 @@ class Validations:
             (one.key, expressions.compiled(text, one.valueExpression)) for one in spec.auditAnnotations
         ]
 
-    def evaluate(self, form: forms.Form, authorizer: authorizers.Authorizer, *, param: Any, namespace: Any) -> Result:
+    def evaluate(self, form: forms.Form, authorizer: answers.Answers, *, param: Any, namespace: Any) -> Result:
         """What there is to say about the request; failures count where the failure policy says so."""
         evaluation = expressions.Evaluation(
             form,

@@ -9,7 +9,7 @@ from pybernetes.api import errors
 from pybernetes.api.types import admissionregistration_v1
 from pybernetes.apiserver.admission import forms, hosts, matching, versions
 from pybernetes.apiserver.admission.webhooks import reviews
-from pybernetes.apiserver.authz import authorizer as authorizers
+from pybernetes.apiserver.authz import answers
 from pybernetes.apiserver.resources import kind as kinds
 from pybernetes.apiserver.storage import collection as collections
 from pybernetes.apiserver.storage import selection
@@ -45,7 +45,7 @@ class Hook:
 
         return expressions.Conditions(language.Compiler(), self.declared.matchConditions, ignores=self.ignores)
 
-    def applies(self, form: forms.Form, authorizer: authorizers.Authorizer) -> bool:
+    def applies(self, form: forms.Form, authorizer: answers.Answers) -> bool:
         """Whether its conditions hold. Raises StatusError 403 where that cannot be told."""
         from pybernetes.apiserver.admission import expressions
 
@@ -100,8 +100,10 @@ class Hooks:
         kind = hook.selection.chosen(attributes, self.versions, self._namespaces)
         if kind is None:
             return None
-        if hook.declared.matchConditions and not hook.applies(await shown.of(kind), self._host.authorizer):
-            return None
+        if hook.declared.matchConditions:
+            applies = functools.partial(hook.applies, await shown.of(kind))
+            if not await answers.settled(self._host.authorizer, applies):
+                return None
         return Invocation(hook, kind, index)
 
     async def ask(self, hook: Hook, form: forms.Form, *, mutating: bool) -> reviews.Answer:

@@ -70,15 +70,7 @@ def validate(spec: batch_v1.JobSpec, path: fields.Path) -> checks.Errors:
 
 
 def _managed_by(value: str, path: fields.Path) -> checks.Errors:
-    problems: checks.Errors = []
-    host, _, rest = value.partition("/")
-    if not value:
-        problems.append(fields.required(path))
-    elif not host or not rest:
-        words = 'must be a domain-prefixed path (such as "acme.io/foo")'
-        problems.append(fields.invalid(path, value, words))
-    else:
-        problems += checks.named(host, names.dns_subdomain, path) + checks.named(rest, names.http_path, path)
+    problems = checks.domain_prefixed_path(value, path)
     if len(value) > 63:
         problems.append(fields.too_long(path, 63))
     return problems

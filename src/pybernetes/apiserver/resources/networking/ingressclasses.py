@@ -27,15 +27,7 @@ def validate(ingress_class: networking_v1.IngressClass) -> checks.Errors:
     problems: checks.Errors = []
     if len(spec.controller) > 250:
         problems.append(fields.too_long(path, 250))
-    if not spec.controller:
-        problems.append(fields.required(path))
-    else:
-        host, _, rest = spec.controller.partition("/")
-        if not host or not rest:
-            words = 'must be a domain-prefixed path (such as "acme.io/foo")'
-            problems.append(fields.invalid(path, spec.controller, words))
-        else:
-            problems += checks.named(host, names.dns_subdomain, path) + checks.named(rest, names.http_path, path)
+    problems += checks.domain_prefixed_path(spec.controller, path)
     if spec.parameters is not None:
         problems += _parameters(spec.parameters, _SPEC["parameters"])
     return problems
