@@ -128,6 +128,13 @@ class Registry:
         group, _, name = key
         return self._collections[group, name]
 
+    def of_kind(self, api_version: str, kind: str) -> kinds.Kind[Any] | None:
+        """What is served under the name that objects say they are."""
+        wanted = (api_version, kind)
+        return next(
+            (one for one in self.kinds.values() if (one.resource.api_version, one.resource.kind) == wanted), None
+        )
+
     def __iter__(self) -> Iterator[tuple[str, str, collections.Collection]]:
         """Every collection; of custom resources there is one for each version."""
         for (group, name), collection in self._collections.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pybernetes.api import errors, quantity
+from pybernetes.api import quantity
 from pybernetes.api.types import core_v1, storage_v1
 from pybernetes.apiserver.admission import plugin
 from pybernetes.apiserver.storage import collection as collections
@@ -22,13 +22,13 @@ class PersistentVolumeClaimResize(plugin.Plugin):
         if not _grows(attributes.obj, attributes.old):
             return
         if attributes.old.status.phase != "Bound":
-            raise _refused(attributes, "Only bound persistent volume claims can be expanded")
+            raise attributes.forbidden("Only bound persistent volume claims can be expanded")
         if not self._allows(attributes.obj, attributes.old):
             why = (
                 "only dynamically provisioned pvc can be resized and the storageclass that provisions the pvc must "
                 "support resize"
             )
-            raise _refused(attributes, why)
+            raise attributes.forbidden(why)
 
     def _allows(self, new: core_v1.PersistentVolumeClaim, old: core_v1.PersistentVolumeClaim) -> bool:
         name = _class_of(new)
@@ -43,7 +43,3 @@ def _grows(new: core_v1.PersistentVolumeClaim, old: core_v1.PersistentVolumeClai
 
 def _class_of(claim: core_v1.PersistentVolumeClaim) -> str:
     return claim.metadata.annotations.get(_CLASS) or claim.spec.storageClassName or ""
-
-
-def _refused(attributes: plugin.Attributes, why: str) -> errors.StatusError:
-    return errors.forbidden("", "persistentvolumeclaims", attributes.name, why)

@@ -10,7 +10,6 @@ from pybernetes.apiserver import registry as registries
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver.admission import hosts, plugin
 from pybernetes.apiserver.authz import authorizer as authorizers
-from pybernetes.apiserver.resources import kind as kinds
 
 # Written by those who cannot see owners.
 _EXEMPT = ("pods/status",)
@@ -59,7 +58,7 @@ class OwnerReferencesPermissionEnforcement(plugin.Plugin):
         if not blocking or (await authorizers.decided(self._authorizer, attributes.user, everything)).allowed:
             return
         for owner in blocking:
-            kind = self._find(owner)
+            kind = self._registry.of_kind(owner.apiVersion, owner.kind)
             if kind is None:
                 where = f"APIVersion {owner.apiVersion} Kind {owner.kind}"
                 raise attributes.forbidden(
@@ -83,11 +82,6 @@ class OwnerReferencesPermissionEnforcement(plugin.Plugin):
                     "cannot set blockOwnerDeletion if an ownerReference refers to a resource you can't set finalizers "
                     f"on: {decision.reason}, <nil>"
                 )
-
-    def _find(self, owner: meta_v1.OwnerReference) -> kinds.Kind[Any] | None:
-        wanted = (owner.apiVersion, owner.kind)
-        known = self._registry.kinds.values()
-        return next((one for one in known if (one.resource.api_version, one.resource.kind) == wanted), None)
 
 
 def _owners(obj: Any) -> list[meta_v1.OwnerReference]:

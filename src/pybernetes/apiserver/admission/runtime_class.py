@@ -36,7 +36,7 @@ class RuntimeClass(plugin.Plugin):
                 raise _mismatch(attributes)
         elif pod.spec.overhead:
             why = "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead"
-            raise _refused(attributes, why)
+            raise attributes.forbidden(why)
 
     def _class_of(self, attributes: plugin.Attributes, pod: core_v1.Pod) -> node_v1.RuntimeClass | None:
         name = pod.spec.runtimeClassName
@@ -44,7 +44,7 @@ class RuntimeClass(plugin.Plugin):
             return None
         item = self._classes.get("", name)
         if item is None:
-            raise _refused(attributes, f'pod rejected: RuntimeClass "{name}" not found')
+            raise attributes.forbidden(f'pod rejected: RuntimeClass "{name}" not found')
         found: node_v1.RuntimeClass = item.decoded(node_v1.RuntimeClass)
         return found
 
@@ -54,7 +54,7 @@ def _schedule(attributes: plugin.Attributes, pod: core_v1.Pod, scheduling: node_
     for key, value in scheduling.nodeSelector.items():
         if chosen.get(key, value) != value:
             why = f"conflict: runtimeClass.scheduling.nodeSelector[{key}] = {value}; "
-            raise _refused(attributes, f"{why}pod.spec.nodeSelector[{key}] = {chosen[key]}")
+            raise attributes.forbidden(f"{why}pod.spec.nodeSelector[{key}] = {chosen[key]}")
         chosen[key] = value
     pod.spec.tolerations = merge([*pod.spec.tolerations, *scheduling.tolerations])
 
@@ -86,8 +86,4 @@ def covers(wide: core_v1.Toleration, narrow: core_v1.Toleration) -> bool:
 
 
 def _mismatch(attributes: plugin.Attributes) -> errors.StatusError:
-    return _refused(attributes, "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead")
-
-
-def _refused(attributes: plugin.Attributes, why: str) -> errors.StatusError:
-    return errors.forbidden("", "pods", attributes.name, why)
+    return attributes.forbidden("pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pybernetes.api import errors
 from pybernetes.api.types import core_v1
 from pybernetes.apiserver.admission import plugin
 from pybernetes.apiserver.storage import collection as collections
@@ -45,7 +44,7 @@ class ServiceAccount(plugin.Plugin):
         pod: core_v1.Pod = attributes.obj
         if MIRROR_ANNOTATION in pod.metadata.annotations:
             if pod.spec.serviceAccountName:
-                raise _refused(attributes, "a mirror pod may not reference service accounts")
+                raise attributes.forbidden("a mirror pod may not reference service accounts")
             return
         account = self._account(attributes)
         if account.metadata.annotations.get(ENFORCE_ANNOTATION) != "true":
@@ -53,8 +52,7 @@ class ServiceAccount(plugin.Plugin):
         allowed = {secret.name for secret in account.secrets}
         for volume in pod.spec.volumes:
             if volume.secret is not None and volume.secret.secretName not in allowed:
-                raise _refused(
-                    attributes,
+                raise attributes.forbidden(
                     f'volume with secret.secretName="{volume.secret.secretName}" is not allowed because service '
                     f"account {account.metadata.name} does not reference that secret",
                 )
@@ -63,8 +61,7 @@ class ServiceAccount(plugin.Plugin):
         name = attributes.obj.spec.serviceAccountName
         item = self._accounts.get(attributes.namespace, name)
         if item is None:
-            raise _refused(
-                attributes,
+            raise attributes.forbidden(
                 f'error looking up service account {attributes.namespace}/{name}: serviceaccount "{name}" not found',
             )
         account: core_v1.ServiceAccount = item.decoded(core_v1.ServiceAccount)
@@ -113,7 +110,3 @@ def _mounts_token(account: core_v1.ServiceAccount, pod: core_v1.Pod) -> bool:
     if pod.spec.automountServiceAccountToken is not None:
         return pod.spec.automountServiceAccountToken
     return account.automountServiceAccountToken is not False
-
-
-def _refused(attributes: plugin.Attributes, why: str) -> errors.StatusError:
-    return errors.forbidden("", "pods", attributes.name, why)

@@ -36,7 +36,7 @@ async def of(
     """The policy is asked once for each. Raises ParamsError."""
     if param_kind is None:
         return (NONE,)
-    kind = find(registry, param_kind)
+    kind = registry.of_kind(param_kind.apiVersion, param_kind.kind)
     if kind is None:
         raise ParamsError(
             f"failed to find resource referenced by paramKind: '{param_kind.apiVersion}, Kind={param_kind.kind}'"
@@ -55,12 +55,6 @@ async def of(
     if not found and reference.parameterNotFoundAction == "Deny":
         raise ParamsError("no params found for policy binding with `Deny` parameterNotFoundAction")
     return found
-
-
-def find(registry: registries.Registry, param_kind: admissionregistration_v1.ParamKind) -> kinds.Kind[Any] | None:
-    wanted = (param_kind.apiVersion, param_kind.kind)
-    known = registry.kinds.values()
-    return next((kind for kind in known if (kind.resource.api_version, kind.resource.kind) == wanted), None)
 
 
 async def _found(
