@@ -20,11 +20,13 @@ from pybernetes.apiserver import results
 from pybernetes.apiserver.http import render
 from pybernetes.apiserver.storage import changes
 from pybernetes.apiserver.storage import item as items
+from pybernetes.client import wire
 from pybernetes.kits import clock as clocks
 
 # Bookmarks let a watch resume from within the last thousand changes that the server keeps at hand; so many changes of
 # other objects apart they do.
 BOOKMARK_CHANGES = 500
+FIRST_ERROR = 400
 
 
 class LoopbackTransport:
@@ -35,7 +37,7 @@ class LoopbackTransport:
         self._handler = handler
         self._user = user
         self._agent = agent
-        self._streams: set[_Stream] = set()
+        self._streams: set[_Stream | _Forwarded] = set()
 
     async def send(self, call: clients.Call) -> Any:
         result = await self._handler(self._request(call))
@@ -52,11 +54,13 @@ class LoopbackTransport:
         if isinstance(result, results.Listed):
             return None
         if isinstance(result, results.Forwarded):
-            result.close()
+            return wire.decoded(call, await _body(result), _content_type(result))
         raise errors.bad_request("this cannot be asked for in process")
 
     async def list(self, call: clients.Call) -> clients.Listing:
-        result = await self._handler(self._request(call))
+        result = await self._handler(self._request(call, listing=True))
+        if isinstance(result, results.Forwarded) and call.resource is not None:
+            return wire.listing(call.resource, await _body(result))
         if not isinstance(result, results.Listed):
             raise errors.bad_request(f"{call.path} does not list")
         resource = call.resource or result.kind.resource
@@ -64,9 +68,13 @@ class LoopbackTransport:
         return clients.Listing(found, str(result.revision), result.continue_token)
 
     @asynccontextmanager
-    async def watch(self, call: clients.Call) -> AsyncIterator[_Stream]:
+    async def watch(self, call: clients.Call) -> AsyncIterator[_Stream | _Forwarded]:
         request = self._request(call)
         result = await self._handler(request)
+        if isinstance(result, results.Forwarded) and call.resource is not None:
+            async with self._forwarded(request, result, call.resource.type) as forwarded:
+                yield forwarded
+            return
         if not isinstance(result, results.Watched):
             raise errors.bad_request(f"{call.path} does not watch")
         stream = _Stream(call.resource or result.kind.resource)
@@ -83,17 +91,37 @@ class LoopbackTransport:
             if request.finished is not None:
                 request.finished()
 
+    @asynccontextmanager
+    async def _forwarded(
+        self, request: requests.Request, result: results.Forwarded, kind: Any
+    ) -> AsyncIterator[_Forwarded]:
+        stream = _Forwarded(result, kind)
+        self._streams.add(stream)
+        try:
+            if result.code >= FIRST_ERROR:
+                raise wire.failure(result.code, await _body(result))
+            yield stream
+        finally:
+            self._streams.discard(stream)
+            result.close()
+            if request.finished is not None:
+                request.finished()
+
     async def close(self) -> None:
         for stream in tuple(self._streams):
             stream.end()
 
-    def _request(self, call: clients.Call) -> requests.Request:
+    def _request(self, call: clients.Call, *, listing: bool = False) -> requests.Request:
         return requests.Request(
             method=call.method,
             path=call.path,
             raw_query=_encoded(tuple(call.query.items())) if call.query else "",
             _query=call.query or None,
-            headers={"content-type": call.content_type, "user-agent": self._agent},
+            headers={
+                "accept": wire.accept(call, listing=listing),
+                "content-type": call.content_type,
+                "user-agent": self._agent,
+            },
             body=b"" if call.body is None else call.body,
             user=self._user,
             loopback=True,
@@ -169,3 +197,36 @@ class _Stream:
     def _notify(self) -> None:
         if self._wake is not None and not self._wake.done():
             self._wake.set_result(None)
+
+
+class _Forwarded:
+    """A watch that another server answers."""
+
+    def __init__(self, result: results.Forwarded, kind: Any) -> None:
+        self._result, self._kind = result, kind
+        self._rest = b""
+
+    async def next(self) -> list[clients.Event]:
+        async for chunk in self._result.chunks:
+            found, self._rest = wire.events(self._kind, self._rest + chunk)
+            if found:
+                return found
+        return []
+
+    def end(self) -> None:
+        self._result.close()
+
+
+async def _body(result: results.Forwarded) -> bytes:
+    """All of another server's answer. Raises StatusError for an error, ConnectionError where it ends too early."""
+    try:
+        body = b"".join([part async for part in result.chunks])
+    finally:
+        result.close()
+    if result.code >= FIRST_ERROR:
+        raise wire.failure(result.code, body)
+    return body
+
+
+def _content_type(result: results.Forwarded) -> str:
+    return next((value for name, value in result.headers if name.lower() == "content-type"), "")

@@ -47,9 +47,9 @@ from pybernetes.apiserver.endpoints import (
     token,
 )
 from pybernetes.apiserver.endpoints import scope as scopes
-from pybernetes.apiserver.extensions import discovery, openapi
+from pybernetes.apiserver.extensions import aggregation, discovery, openapi
 from pybernetes.apiserver.extensions.custom import definitions, serving
-from pybernetes.apiserver.forwarding import backend, webhooks
+from pybernetes.apiserver.forwarding import backend, services, webhooks
 from pybernetes.apiserver.http import listener, responder
 from pybernetes.apiserver.resources import kind as kinds_
 from pybernetes.apiserver.resources import table as resource_table
@@ -139,11 +139,12 @@ class ApiServer:
             live={"ping": lambda: None, "etcd": self._store_problem},
             ready={"poststarthook/rbac/bootstrap-roles": self._bootstrap_problem},
         )
+        behind = services.Services(
+            collection("", "services"), slices := collection("discovery.k8s.io", "endpointslices"), chance
+        )
         self.webhooks = webhooks.Webhooks(
-            services=collection("", "services"),
-            slices=collection("discovery.k8s.io", "endpointslices"),
+            services=behind,
             clock=clock,
-            chance=chance,
         )
         self._definitions = definitions.Definitions(
             self.registry, store, webhooks=self.webhooks, clock=clock, chance=chance
@@ -151,9 +152,20 @@ class ApiServer:
         # Further lines of /metrics, of whoever shares the process.
         self.more_metrics: list[Callable[[], Iterable[str]]] = []
         self._metrics = metrics.Metrics(self._gauges, self.registry.resources(), more=self._more_metrics)
-        self._discovery = discovery.Discovery(self.registry, address=f"{settings.advertise[0]}:{settings.advertise[1]}")
-        self._openapi = openapi.OpenApi(self.registry, clock)
         self._backend = backend.Backend(settings.kubelet_tls, clock)
+        self._aggregation = aggregation.Aggregation(
+            collection("apiregistration.k8s.io", "apiservices"),
+            services=collection("", "services"),
+            slices=slices,
+            found=behind,
+            backend=self._backend,
+            client_certificate=settings.proxy_client,
+            clock=clock,
+        )
+        self._discovery = discovery.Discovery(
+            self.registry, self._aggregation, address=f"{settings.advertise[0]}:{settings.advertise[1]}"
+        )
+        self._openapi = openapi.OpenApi(self.registry, self._aggregation, clock)
         self._route = self._router()
         self.handler = around(
             chain.build(
@@ -210,6 +222,7 @@ class ApiServer:
         except errors.StatusError as error:
             # A webhook, whose server may run in this cluster, or a policy is against it.
             self._tasks.spawn(self._bootstrap_again(error), name="bootstrap")
+        self._aggregation.start(self.client(APISERVER, agent="kube-aggregator"))
         self._definitions.start(self.client(APISERVER, agent="kube-apiserver"))
         self._upkeep.start()
         self._tasks.spawn(self._repair.run(), name="repair of cluster IPs")
@@ -253,6 +266,7 @@ class ApiServer:
             await self._recorder.close()
         await self._upkeep.close()
         await self._definitions.close()
+        await self._aggregation.close()
         await self._legacy_tokens.close()
         await self._listener.close()
         if self._unsecured is not None:
@@ -283,6 +297,10 @@ class ApiServer:
     # -- routes
 
     def _endpoint(self, request: requests.Request) -> Awaitable[results.Result]:
+        if self._aggregation.remotes:
+            remote = self._aggregation.find(request)
+            if remote is not None:
+                return self._aggregation.pass_on(remote, request)
         return self._route(request) if request.attributes.resource else self._answer(request)
 
     async def _answer(self, request: requests.Request) -> results.Result:

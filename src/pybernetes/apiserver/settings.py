@@ -17,7 +17,8 @@ API_AUDIENCE = "https://kubernetes.default.svc.cluster.local"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """`service_account_key` signs tokens, which `service_account_public_keys` may have signed too; of the `issuers` the
-    first is whose tokens are made, and all are whose are taken. `kubelet_tls` is the client side towards kubelets.
+    first is whose tokens are made, and all are whose are taken. `kubelet_tls` is the client side towards kubelets,
+    `proxy_client` the files of the certificate and key that servers of aggregated APIs know us by.
 
     `event_ttl` and `compaction_interval` are in seconds, an interval of 0 is never; `node_ports` first and last port;
     `fairness` shares `max_reads + max_writes` requests at once by flow schemas; without it these are plain limits, 0
@@ -44,6 +45,7 @@ class Settings:
     admission_configuration: Mapping[str, Any] = field(default_factory=dict)
     allow_privileged: bool = True
     runtime_config: Mapping[str, bool] = field(default_factory=dict)
+    proxy_client: tuple[str, str] | None = None
     encryption: encryption.Configuration | None = None
     kubelet_tls: ssl.SSLContext | None = None
     event_ttl: float = 3600.0

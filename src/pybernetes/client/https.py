@@ -9,17 +9,14 @@ from __future__ import annotations
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Protocol
+from typing import Any
 
 import aiohttp
-import msgspec
 
-from pybernetes.api import codecs, errors
-from pybernetes.api.types import meta_v1
+from pybernetes.api import codecs
 from pybernetes.client import transport as transports
+from pybernetes.client import wire
 
-PARTIAL = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
-PARTIAL_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 NETWORK_ERRORS = (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, TimeoutError)
 
 
@@ -50,39 +47,30 @@ class HttpsTransport:
         self._bearer = {"Authorization": f"Bearer {token}"}
 
     async def send(self, call: transports.Call) -> Any:
-        returns = call.returns
-        if returns is None:
-            returns = call.resource.type if call.resource is not None else Any
-        accept = PARTIAL if call.resource is not None and call.resource.partial else transports.JSON
-        body, content_type = await self._exchange(call, accept)
-        if not content_type.startswith(transports.JSON):
-            return body.decode(errors="replace")
-        return codecs.decode_tree(body) if returns in (Any, dict) else codecs.decode(returns, body)
+        body, content_type = await self._exchange(call, wire.accept(call))
+        return wire.decoded(call, body, content_type)
 
     async def list(self, call: transports.Call) -> transports.Listing:
         if call.resource is None:
             raise ValueError("a list names its resource")
-        body, _ = await self._exchange(call, PARTIAL_LIST if call.resource.partial else transports.JSON)
-        kind = call.resource.type
-        page: _TypedList = codecs.decode(_list_type(kind), body)
-        return transports.Listing(page.items or [], page.metadata.resourceVersion, page.metadata.continue_)
+        body, _ = await self._exchange(call, wire.accept(call, listing=True))
+        return wire.listing(call.resource, body)
 
     @asynccontextmanager
     async def watch(self, call: transports.Call) -> AsyncIterator[_Stream]:
         if call.resource is None:
             raise ValueError("a watch names its resource")
-        accept = PARTIAL if call.resource.partial else transports.JSON
         try:
             async with self._open().request(
                 call.method,
                 self._server + call.path,
                 params=call.query,
-                headers={"Accept": accept, **self._bearer},
+                headers={"Accept": wire.accept(call), **self._bearer},
                 timeout=self._watch_timeout,
                 ssl=self._tls or True,
             ) as response:
                 if response.status >= 400:
-                    raise _failure(response.status, await response.read())
+                    raise wire.failure(response.status, await response.read())
                 yield _Stream(response.content, call.resource.type)
         except NETWORK_ERRORS as error:
             raise ConnectionError(f"{self._server}: {_reason(error)}") from error
@@ -117,7 +105,7 @@ class HttpsTransport:
             ) as response:
                 body = await response.read()
                 if response.status >= 400:
-                    raise _failure(response.status, body)
+                    raise wire.failure(response.status, body)
                 return body, response.headers.get("Content-Type", "")
         except NETWORK_ERRORS as error:
             raise ConnectionError(f"{self._server}: {_reason(error)}") from error
@@ -139,49 +127,10 @@ class _Stream:
                 raise ConnectionError(_reason(error)) from error
             if not chunk:
                 return []
-            *lines, self._rest = (self._rest + chunk).split(b"\n")
-            if lines:
-                return [self._event(line) for line in lines if line]
-
-    def _event(self, line: bytes) -> transports.Event:
-        envelope: meta_v1.WatchEvent = codecs.decode(meta_v1.WatchEvent, line)
-        if envelope.type == "ERROR":
-            raise errors.StatusError(codecs.from_tree(meta_v1.Status, envelope.object))
-        if self._kind is dict:
-            return transports.Event(envelope.type, envelope.object)
-        return transports.Event(envelope.type, codecs.from_tree(self._kind, envelope.object))
-
-
-class _TypedList(Protocol):
-    metadata: meta_v1.ListMeta
-    items: list[Any] | None
-
-
-_LIST_TYPES: dict[Any, Any] = {}
-
-
-def _list_type(kind: Any) -> Any:
-    found = _LIST_TYPES.get(kind)
-    if found is None:
-        fields: list[tuple[str, Any] | tuple[str, Any, Any]] = [
-            ("metadata", meta_v1.ListMeta),
-            ("items", list[kind] | None, []),
-        ]
-        found = _LIST_TYPES[kind] = msgspec.defstruct(f"{kind.__name__}Page", fields, kw_only=True)
-    return found
+            found, self._rest = wire.events(self._kind, self._rest + chunk)
+            if found:
+                return found
 
 
 def _reason(error: Exception) -> str:
     return str(error) or type(error).__name__
-
-
-def _failure(code: int, body: bytes) -> errors.StatusError:
-    """The Status in an answer; or one made from an answer that carries none."""
-    try:
-        status = codecs.decode(meta_v1.Status, body)
-    except codecs.DecodeError:
-        status = meta_v1.Status()
-    if status.kind != "Status" or not status.code:
-        text = body.decode(errors="replace").strip()
-        return errors.error(code, "", text or f"the server answered {code}")
-    return errors.StatusError(status)

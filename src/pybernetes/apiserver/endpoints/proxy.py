@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import AsyncIterator
-from typing import Any
 
 from pybernetes.api import errors
 from pybernetes.api.types import core_v1, meta_v1
@@ -97,7 +96,8 @@ class Proxies:
         prefix, path = links.target(request.path, namespaced=bool(request.attributes.namespace))
         query = f"?{request.raw_query}" if request.raw_query else ""
         if "upgrade" in request.header("connection").lower() and request.header("upgrade"):
-            return await self._upgrade(request, location, (path or "/") + query)
+            pairs = headers.of_upgrade(request.headers, peer=request.peer)
+            return await upgraded(self._backend, request, location, (path or "/") + query, pairs=pairs)
         if not path and request.method in ("GET", "HEAD"):
             there = (("Location", f"{request.path}/{query}"),)
             return results.Document(b"", "text/plain", code=301, headers=there)
@@ -111,18 +111,26 @@ class Proxies:
             answer.close()
             raise
 
-    async def _upgrade(self, request: requests.Request, location: locations.Location, target: str) -> results.Result:
-        pairs = headers.of_upgrade(request.headers, peer=request.peer)
-        try:
-            answer = await self._backend.upgrade(request.method, location, target, pairs=pairs)
-        except (OSError, EOFError) as error:
-            raise _failed(f"error dialing backend: {failures.text(error, location)}") from None
-        if answer.code == 101:
-            return results.Tunnel(_Opened(answer).open)
-        if answer.code < 400:
-            answer.writer.close()
-            raise _failed(f"invalid upgrade response: status code {answer.code}")
-        return await _refusal(answer)
+
+async def upgraded(
+    backend: backends.Backend,
+    request: requests.Request,
+    location: locations.Location,
+    target: str,
+    *,
+    pairs: headers.Pairs,
+) -> results.Result:
+    """The upgraded connection, or the server's refusal. Raises StatusError 500."""
+    try:
+        answer = await backend.upgrade(request.method, location, target, pairs=pairs)
+    except (OSError, EOFError) as error:
+        raise _failed(f"error dialing backend: {failures.text(error, location)}") from None
+    if answer.code == 101:
+        return results.Tunnel(_Opened(answer).open)
+    if answer.code < 400:
+        answer.writer.close()
+        raise _failed(f"invalid upgrade response: status code {answer.code}")
+    return await _refusal(answer)
 
 
 class _Opened:
@@ -173,32 +181,41 @@ async def _refusal(answer: kubelets.Answer) -> results.Document:
     return results.Document(body, media, code=answer.code, headers=tuple(pairs))
 
 
+def forwarded(request: requests.Request, answer: backends.Answer) -> results.Forwarded:
+    """The answer, passed on as it comes."""
+    length = _given(answer, "content-length")
+    return results.Forwarded(
+        code=answer.code,
+        headers=headers.of_answer(answer.headers, without=("content-length",)),
+        chunks=answer.chunks(CHUNK),
+        close=answer.close,
+        length=int(length) if length.isascii() and length.isdigit() else None,
+        bodiless=request.method == "HEAD" or answer.code in BODILESS,
+    )
+
+
+def _given(answer: backends.Answer, header: str) -> str:
+    return next((value for name, value in reversed(answer.headers) if name.lower() == header), "")
+
+
 def _passed_on(request: requests.Request, answer: backends.Answer, leading: links.Links) -> results.Forwarded:
-    """The answer as the client gets it."""
-    given = {name.lower(): value for name, value in answer.headers}
-    pairs = headers.of_answer(answer.headers, without=("content-length",))
-    bodiless = request.method == "HEAD" or answer.code in BODILESS
-    length = given.get("content-length", "")
-    passed: dict[str, Any] = {
-        "code": answer.code,
-        "close": answer.close,
-        "length": int(length) if length.isascii() and length.isdigit() else None,
-        "bodiless": bodiless,
-    }
-    redirect = given.get("location", "")
+    """The answer as the client gets it, whose links lead through the proxy again."""
+    passed = forwarded(request, answer)
+    redirect = _given(answer, "location")
     if redirect:
         try:
             changed = leading.rewrite(redirect)
         except ValueError as error:
             raise errors.internal(f"error trying to parse Location header: {error}") from None
-        pairs = [(name, changed if name.lower() == "location" else value) for name, value in pairs]
-    encoding = given.get("content-encoding", "")
-    is_page = given.get("content-type", "").split(";")[0].strip() == "text/html"
-    if redirect or bodiless or not is_page or (encoding and encoding not in ENCODINGS):
-        return results.Forwarded(headers=pairs, chunks=answer.chunks(CHUNK), **passed)
+        passed.headers = [(name, changed if name.lower() == "location" else value) for name, value in passed.headers]
+    encoding = _given(answer, "content-encoding")
+    is_page = _given(answer, "content-type").split(";")[0].strip() == "text/html"
+    if redirect or passed.bodiless or not is_page or (encoding and encoding not in ENCODINGS):
+        return passed
     # Links get longer.
-    passed["length"] = None
-    return results.Forwarded(headers=pairs, chunks=_page(answer, leading, ENCODINGS.get(encoding)), **passed)
+    passed.length = None
+    passed.chunks = _page(answer, leading, ENCODINGS.get(encoding))
+    return passed
 
 
 async def _page(answer: backends.Answer, leading: links.Links, bits: int | None) -> AsyncIterator[bytes]:

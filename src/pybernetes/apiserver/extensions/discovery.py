@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -12,6 +12,8 @@ from pybernetes.api import scheme
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver import results
 from pybernetes.apiserver.extensions import versions as order
+from pybernetes.apiserver.extensions.aggregation import remotes as remotes_
+from pybernetes.apiserver.extensions.aggregation import shown
 
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 
@@ -26,27 +28,35 @@ class Served(Protocol):
         ...
 
 
+class Remotes(Protocol):
+    """Where the groups and versions of other servers come from."""
+
+    generation: int
+    remotes: dict[remotes_.Key, remotes_.Remote]
+
+
 class Discovery:
     """The documents are made when they are asked for first, and again after the resources have changed."""
 
-    def __init__(self, served: Served, *, address: str) -> None:
+    def __init__(self, served: Served, others: Remotes, *, address: str) -> None:
         self._served = served
+        self._others = others
         self._address = address
-        self._generation = -1
+        self._generation = (-1, -1)
         self._groups: dict[str, dict[str, list[scheme.Resource]]] = {}
         self._documents: dict[str, bytes] = {}
         self._etags: dict[str, str] = {}
 
     def _refresh(self) -> None:
-        self._generation = self._served.generation
-        self._groups = grouped(self._served.resources())
+        self._generation = (self._served.generation, self._others.generation)
+        self._groups = shown.merged(grouped(self._served.resources()), self._others.remotes.values())
         self._documents.clear()
         self._etags.clear()
         self._build(self._address)
 
     def answer(self, request: requests.Request) -> results.Document | None:
         """The document for a path, None if the path is not one of discovery."""
-        if self._generation != self._served.generation:
+        if self._generation != (self._served.generation, self._others.generation):
             self._refresh()
         path = request.path.rstrip("/") or "/"
         if path in ("/api", "/apis") and "as=APIGroupDiscoveryList" in request.header("accept"):
@@ -80,10 +90,14 @@ class Discovery:
             if name:
                 add(f"/apis/{name}", _json({"kind": "APIGroup", "apiVersion": "v1", **_group(name, list(versions))}))
             for version, resources in versions.items():
+                if (name, version) in self._others.remotes:
+                    # Its server is asked.
+                    continue
                 path = f"/apis/{name}/{version}" if name else f"/api/{version}"
                 add(path, _json(_resource_list(name, version, resources)))
         for path, wanted in (("/api", [""]), ("/apis", [name for name in self._groups if name])):
-            items = [_aggregated_group(name, self._groups[name]) for name in wanted if name in self._groups]
+            stale = {remote.key for remote in self._others.remotes.values() if not remote.available}
+            items = [_aggregated_group(name, self._groups[name], stale) for name in wanted if name in self._groups]
             body = _json(
                 {
                     "kind": "APIGroupDiscoveryList",
@@ -150,12 +164,18 @@ def _resource_list(group: str, version: str, resources: list[scheme.Resource]) -
     return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": listed}
 
 
-def _aggregated_group(name: str, versions: dict[str, list[scheme.Resource]]) -> dict[str, Any]:
+def _aggregated_group(
+    name: str, versions: dict[str, list[scheme.Resource]], stale: Collection[tuple[str, str]]
+) -> dict[str, Any]:
     meta = {"name": name} if name else {}
     return {
         "metadata": meta,
         "versions": [
-            {"version": version, "resources": _aggregated_resources(resources), "freshness": "Current"}
+            {
+                "version": version,
+                "resources": _aggregated_resources(resources),
+                "freshness": "Stale" if (name, version) in stale else "Current",
+            }
             for version, resources in versions.items()
         ],
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from pybernetes.api.types import flowcontrol_v1
@@ -10,7 +10,8 @@ from pybernetes.apiserver import request as requests
 from pybernetes.apiserver.flowcontrol import classify, levels, longrunning, sharding, shares, widths
 from pybernetes.apiserver.resources.flowcontrol import mandatory
 from pybernetes.apiserver.storage import collection as collections
-from pybernetes.apiserver.storage import selection, watchers
+from pybernetes.apiserver.storage import following, selection
+from pybernetes.apiserver.storage import item as items
 from pybernetes.kits import clock as clocks
 
 REMEMBERED = 20_000
@@ -54,9 +55,8 @@ class Fairness:
         self._stale = True
         self._timer: clocks.Timer | None = None
         self._quiet = 0
-        key = watchers.GroupKey(selection.EVERYTHING, None)
         for watched in (schemas, configurations):
-            watched.watchers.add(key, self, ())
+            following.follow(watched, self._changed)
 
     def enter(self, request: requests.Request) -> levels.Ticket | None:
         """Seats to be given back; None for those that need none. Raises StatusError 429."""
@@ -78,21 +78,10 @@ class Fairness:
         if self._timer is not None:
             self._timer.cancel()
 
-    # -- the receiver's side: a schema or a level has changed
-
-    def events(self, events: Sequence[tuple[str, Any]], frames: Sequence[bytes]) -> None:
-        self._stale = True
-
-    def initial_events_end(self, revision: int) -> None:
-        """Not asked for."""
-
-    def bookmark(self, revision: int) -> None:
-        """Nothing has changed."""
-
-    def end(self) -> None:
-        """They are always served."""
-
     # -- inside
+
+    def _changed(self, event: str, item: items.Item) -> None:
+        self._stale = True
 
     def _configure(self) -> None:
         self._stale = False

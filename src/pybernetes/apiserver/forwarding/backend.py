@@ -88,6 +88,7 @@ class Backend:
                 data=body or None,
                 allow_redirects=False,
                 ssl=self._trust(location) or True,
+                server_hostname=location.name or None,
             )
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             raise locations.unreachable(failures.text(error, location)) from None
@@ -101,7 +102,11 @@ class Backend:
         lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in pairs)]
         async with self._clock.timeout(CONNECT_SECONDS):
             reader, writer = await asyncio.open_connection(
-                location.host, location.number, ssl=self._trust(location), limit=kubelets.HEAD_LIMIT
+                location.host,
+                location.number,
+                ssl=self._trust(location),
+                server_hostname=location.name or None,
+                limit=kubelets.HEAD_LIMIT,
             )
         try:
             _probe(writer.get_extra_info("socket"))
@@ -122,6 +127,8 @@ class Backend:
     def _trust(self, location: locations.Location) -> ssl.SSLContext | None:
         if location.scheme != "https":
             return None
+        if location.tls is not None:
+            return location.tls
         if location.is_kubelet:
             return self._kubelet_tls
         if self._any is None:

@@ -7,6 +7,7 @@ those of the API server's own machine are never gone to.
 from __future__ import annotations
 
 import ipaddress
+import ssl
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -29,12 +30,17 @@ class Named(NamedTuple):
 
 
 class Location(NamedTuple):
-    """A server. `is_kubelet`: it is asked with the API server's own certificate, and must have one that is trusted."""
+    """A server. `is_kubelet`: it is asked with the API server's own certificate, and must have one that is trusted.
+
+    `tls` says how others are trusted, None for in any case; their certificates are to be for `name`.
+    """
 
     scheme: str
     host: str
     port: str = ""
     is_kubelet: bool = False
+    tls: ssl.SSLContext | None = None
+    name: str = ""
 
     @property
     def authority(self) -> str:

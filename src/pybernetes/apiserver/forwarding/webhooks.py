@@ -16,11 +16,9 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from pybernetes.api import codecs
-from pybernetes.api.types import admissionregistration_v1, apiextensions_v1, core_v1, discovery_v1
+from pybernetes.api.types import admissionregistration_v1, apiextensions_v1
 from pybernetes.apiserver.forwarding import failures, locations
-from pybernetes.apiserver.storage import collection as collections
-from pybernetes.apiserver.storage import selection
-from pybernetes.kits import chance as chances
+from pybernetes.apiserver.forwarding import services as services_
 from pybernetes.kits import clock as clocks
 
 MOST_BYTES = 64 * 1024 * 1024
@@ -28,8 +26,6 @@ MOST_CALLS = 64
 # How many webhooks to remember something of.
 MOST_KNOWN = 1024
 _SHOWN = 256
-_SERVICE_LABEL = "kubernetes.io/service-name"
-_REACHABLE = ("ClusterIP", "NodePort", "LoadBalancer")
 # What clients of upstream's make of answers that are no Status.
 _ANSWERS = {
     400: "the server rejected our request for an unknown reason",
@@ -47,20 +43,16 @@ Config = admissionregistration_v1.WebhookClientConfig | apiextensions_v1.Webhook
 
 
 class Webhooks:
-    """`services` and `slices` are where Services and their EndpointSlices are stored."""
+    """`services` finds the servers behind Services."""
 
     def __init__(
         self,
         *,
-        services: collections.Collection,
-        slices: collections.Collection,
+        services: services_.Services,
         clock: clocks.Clock,
-        chance: chances.Chance,
     ) -> None:
         self._services = services
-        self._slices = slices
         self._clock = clock
-        self._chance = chance
         self._session: Any = None
         self._trust: OrderedDict[str, ssl.SSLContext] = OrderedDict()
         self._slots: OrderedDict[str, asyncio.Semaphore] = OrderedDict()
@@ -128,44 +120,8 @@ class Webhooks:
         if config.service is None:
             return config.url or "", None
         reference = config.service
-        item = self._services.get(reference.namespace, reference.name)
-        if item is None:
-            raise OSError(f'service "{reference.name}" not found')
-        service: core_v1.Service = item.decoded(core_v1.Service)
-        port = reference.port or 443
-        name = f"{reference.name}.{reference.namespace}.svc"
-        path = "/" + (reference.path or "").lstrip("/")
-        if service.spec.type == "ExternalName":
-            return f"https://{service.spec.externalName}:{port}{path}", name
-        if service.spec.type not in _REACHABLE:
-            raise OSError(f'unsupported service type "{service.spec.type}"')
-        offered = next((one for one in service.spec.ports if one.port == port), None)
-        if offered is None:
-            raise OSError(f'no service port {port} found for service "{reference.name}"')
-        found = self._ready(service, offered.name)
-        if not found:
-            raise OSError(f'no endpoints available for service "{reference.name}"')
-        host, number = self._chance.choice(found)
-        return f"https://{f'[{host}]' if ':' in host else host}:{number}{path}", name
-
-    def _ready(self, service: core_v1.Service, port: str) -> list[tuple[str, int]]:
-        """Addresses that serve the port and are ready, of the service's first family where there are such."""
-        meta = service.metadata
-        found: dict[bool, list[tuple[str, int]]] = {True: [], False: []}
-        family = service.spec.ipFamilies[0] if service.spec.ipFamilies else ""
-        for item in self._slices.select(selection.Selection(namespace=meta.namespace)).items:
-            if item.labels().get(_SERVICE_LABEL) != meta.name:
-                continue
-            one: discovery_v1.EndpointSlice = item.decoded(discovery_v1.EndpointSlice)
-            number = next((p.port for p in one.ports if (p.name or "") == port and p.port), None)
-            if number is None:
-                continue
-            found[one.addressType == family] += [
-                (endpoint.addresses[0], number)
-                for endpoint in one.endpoints
-                if endpoint.addresses and endpoint.conditions.ready is not False
-            ]
-        return found[True] or found[False]
+        found = self._services.resolve(reference.namespace, reference.name, reference.port or 443)
+        return f"https://{found.authority}/{(reference.path or '').lstrip('/')}", found.name
 
 
 T = TypeVar("T")

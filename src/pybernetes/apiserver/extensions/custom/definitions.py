@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pybernetes import client as clients
 from pybernetes import store as stores
@@ -21,8 +20,7 @@ from pybernetes.apiserver import registry as registries
 from pybernetes.apiserver.extensions.custom import approval, names
 from pybernetes.apiserver.forwarding import webhooks as webhooks_
 from pybernetes.apiserver.storage import collection as collections
-from pybernetes.apiserver.storage import item as items
-from pybernetes.apiserver.storage import selection, watchers
+from pybernetes.apiserver.storage import following, selection
 from pybernetes.kits import chance as chances
 from pybernetes.kits import clock as clocks
 from pybernetes.kits import tasks as tasks_
@@ -73,8 +71,7 @@ class Definitions:
             if names.is_true(definition, names.ESTABLISHED):
                 self._serve(definition)
             self._look(item.name)
-        key = watchers.GroupKey(selection.EVERYTHING, _unencoded)
-        self._stored.watchers.add(key, _Receiver(self._look), ())
+        following.follow(self._stored, lambda _, item: self._look(item.name))
         self._tasks.spawn(self._run(), name="custom resource definitions", vital=True)
 
     async def close(self) -> None:
@@ -234,7 +231,7 @@ class Definitions:
                 self._look(name)
 
         self._emptying.add(name)
-        collection.watchers.add(watchers.GroupKey(selection.EVERYTHING, _unencoded), _Receiver(changed), ())
+        following.follow(collection, lambda _, item: changed(item.name))
 
     async def _delete_instances(self, definition: Definition) -> None:
         """Through the API, so that finalizers hold what they are to hold."""
@@ -267,27 +264,3 @@ class Definitions:
 
     def _now(self) -> str:
         return times.to_time(self._clock.time())
-
-
-def _unencoded(event: str, item: items.Item) -> bytes:
-    return b""
-
-
-class _Receiver:
-    """Tells the name of every object that has changed."""
-
-    def __init__(self, changed: Any) -> None:
-        self._changed = changed
-
-    def events(self, events: Sequence[tuple[str, items.Item]], frames: Sequence[bytes]) -> None:
-        for _, item in events:
-            self._changed(item.name)
-
-    def initial_events_end(self, revision: int) -> None:
-        """Not asked for."""
-
-    def bookmark(self, revision: int) -> None:
-        """Nothing has changed."""
-
-    def end(self) -> None:
-        """The collection is withdrawn by us."""

@@ -19,6 +19,7 @@ import orjson
 from pybernetes.api import errors, scheme, version
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver import results
+from pybernetes.apiserver.extensions import discovery
 from pybernetes.apiserver.resources import kind as kinds
 from pybernetes.kits import clock as clocks
 
@@ -56,10 +57,11 @@ class Part(NamedTuple):
 class OpenApi:
     """`clock` dates how long an answer lasts."""
 
-    def __init__(self, registry: Kinds, clock: clocks.Clock) -> None:
+    def __init__(self, registry: Kinds, others: discovery.Remotes, clock: clocks.Clock) -> None:
         self._registry = registry
+        self._others = others
         self._clock = clock
-        self._generation = -1
+        self._generation = (-1, -1)
         self._parts: dict[str, Part] = {}
         self._said: dict[kinds.Kind[Any], str] = {}
         self._digest = ""
@@ -129,9 +131,10 @@ class OpenApi:
 
     def _follow(self) -> None:
         """Take note of kinds that came or went."""
-        if self._generation == self._registry.generation:
+        generation = (self._registry.generation, self._others.generation)
+        if self._generation == generation:
             return
-        self._generation = self._registry.generation
+        self._generation = generation
         # Schemas can be large: each is looked at once.
         self._said = {
             kind: self._said.get(kind) or _said(kind)
@@ -140,9 +143,11 @@ class OpenApi:
         }
         self._parts = _parts(self._registry, self._said)
         self._digest = _digest(*(part.digest for part in self._parts.values()))
-        self._index = orjson.dumps(
-            {"paths": {n: {"serverRelativeURL": f"{V3}/{n}?hash={p.digest}"} for n, p in self._parts.items()}}
-        )
+        urls = {name: f"{V3}/{name}?hash={part.digest}" for name, part in self._parts.items()}
+        for remote in self._others.remotes.values():
+            if remote.openapi:
+                urls[f"apis/{remote.group_version}"] = remote.openapi
+        self._index = orjson.dumps({"paths": {name: {"serverRelativeURL": url} for name, url in urls.items()}})
         current = {self._digest, *(part.digest for part in self._parts.values())}
         self._kept = {key: body for key, body in self._kept.items() if key[0] in current}
 

@@ -32,10 +32,16 @@ _PRIORITIES: dict[str, tuple[int, dict[str, int]]] = {
     "storagemigration.k8s.io": (15800, {"v1beta1": 9}),
     "extensions": (17150, {"v1beta1": 1}),
 }
+_OF_CUSTOM = 1000
 _ON_START = {"kube-aggregator.kubernetes.io/automanaged": "onstart"}
 SELECTOR = "kube-aggregator.kubernetes.io/automanaged=onstart"
 # Of the group itself, which the aggregator serves without an APIService.
 _UNLISTED = "apiregistration.k8s.io"
+
+
+def priority(group: str) -> int:
+    """Of a group that this server has; those of custom resources are all alike."""
+    return _PRIORITIES.get(group, (_OF_CUSTOM, {}))[0]
 
 
 def services(versions: Iterable[tuple[str, str]]) -> list[apiregistration_v1.APIService]:
@@ -44,7 +50,7 @@ def services(versions: Iterable[tuple[str, str]]) -> list[apiregistration_v1.API
 
 
 def _service(group: str, version: str) -> apiregistration_v1.APIService:
-    minimum, of_versions = _PRIORITIES.get(group, (1000, {}))
+    minimum, of_versions = _PRIORITIES.get(group, (_OF_CUSTOM, {}))
     return apiregistration_v1.APIService(
         metadata=meta_v1.ObjectMeta(name=f"{version}.{group}", labels=dict(_ON_START)),
         spec=apiregistration_v1.APIServiceSpec(

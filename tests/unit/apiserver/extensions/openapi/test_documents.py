@@ -6,7 +6,7 @@ import asyncio
 import gzip
 import json
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -93,6 +93,11 @@ class TestVersion2:
         assert b"createCoreV1NamespacedPod" in answer.body
 
 
+class NoRemotes:
+    generation = 0
+    remotes: ClassVar[dict[Any, Any]] = {}
+
+
 class FakeRegistry:
     def __init__(self, *served: kinds.Kind[Any]) -> None:
         self.generation = 0
@@ -128,7 +133,7 @@ async def document(openapi: OpenApi, path: str) -> Any:
 class TestCustomKinds:
     async def test_they_come_change_and_go(self) -> None:
         registry = FakeRegistry(NODES)
-        openapi = OpenApi(registry, fakes.VirtualClock())
+        openapi = OpenApi(registry, NoRemotes(), fakes.VirtualClock())
         assert await document(openapi, "/openapi/v3/apis/example.com/v1") is None
         first = custom(color={"type": "string"})
         registry.change(add=first)
@@ -142,7 +147,7 @@ class TestCustomKinds:
 
     async def test_a_version_with_another_name_is_another_document(self) -> None:
         registry = FakeRegistry(NODES, old := custom("v1"))
-        openapi = OpenApi(registry, fakes.VirtualClock())
+        openapi = OpenApi(registry, NoRemotes(), fakes.VirtualClock())
         await document(openapi, "/openapi/v2")
         registry.change(add=custom("v2"), remove=old)
         definitions = (await document(openapi, "/openapi/v2"))["definitions"]
@@ -151,7 +156,7 @@ class TestCustomKinds:
 
     async def test_other_documents_keep_their_hash(self) -> None:
         registry = FakeRegistry(NODES)
-        openapi = OpenApi(registry, fakes.VirtualClock())
+        openapi = OpenApi(registry, NoRemotes(), fakes.VirtualClock())
         before = await document(openapi, "/openapi/v3")
         registry.change(add=custom())
         after = await document(openapi, "/openapi/v3")
@@ -159,7 +164,7 @@ class TestCustomKinds:
         assert after["paths"].keys() - before["paths"].keys() == {"apis/example.com", "apis/example.com/v1"}
 
     async def test_their_paths(self) -> None:
-        openapi = OpenApi(FakeRegistry(custom(status=True)), fakes.VirtualClock())
+        openapi = OpenApi(FakeRegistry(custom(status=True)), NoRemotes(), fakes.VirtualClock())
         paths = (await document(openapi, "/openapi/v3/apis/example.com/v1"))["paths"]
         one = "/apis/example.com/v1/namespaces/{namespace}/things/{name}"
         assert paths[one]["get"]["operationId"] == "readExampleComV1NamespacedThing"
@@ -172,7 +177,7 @@ class TestCustomKinds:
         }
 
     async def test_clients_that_ask_at_once_share_the_work(self) -> None:
-        openapi = OpenApi(FakeRegistry(NODES), fakes.VirtualClock())
+        openapi = OpenApi(FakeRegistry(NODES), NoRemotes(), fakes.VirtualClock())
         request = Request(method="GET", path=documents.V2)
         waiting = [openapi.answer(request) for _ in range(3)]
         first, *others = await asyncio.gather(*waiting)
