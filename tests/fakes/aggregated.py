@@ -8,7 +8,9 @@ import functools
 import json
 import pathlib
 import ssl
+import sys
 import tempfile
+from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
@@ -55,13 +57,15 @@ def proxy_client() -> tuple[str, str]:
 class FakeAggregated:
     """`async with FakeAggregated() as server`, then `register`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, front_proxy_ca: pathlib.Path | None = None) -> None:
+        self._ca = front_proxy_ca or front_proxy().ca
         self.flunders: dict[str, dict[str, Any]] = {}
         self.asked: list[web.Request] = []
         self.held: asyncio.Event | None = None
         # Set when a request is held.
         self.holding = asyncio.Event()
         self.healthy = True
+        self.tell: Callable[[web.Request], None] = lambda _: None
         self.port = 0
         self._revision = 0
         self._watches: list[asyncio.Queue[dict[str, Any] | None]] = []
@@ -80,7 +84,7 @@ class FakeAggregated:
         self._runner = web.AppRunner(application, shutdown_timeout=0.1)
         await self._runner.setup()
         pair = authority().server("wardle", {f"api.{NAMESPACE}.svc"})
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(front_proxy().ca))
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(self._ca))
         context.verify_mode = ssl.CERT_REQUIRED
         context.load_cert_chain(pair.certificate, pair.key)
         site = web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=context)
@@ -117,6 +121,7 @@ class FakeAggregated:
     @web.middleware
     async def _noted(self, request: web.Request, handler: Any) -> web.StreamResponse:
         self.asked.append(request)
+        self.tell(request)
         if self.held is not None:
             self.holding.set()
             await self.held.wait()
@@ -202,3 +207,18 @@ def service(**spec: Any) -> apiregistration_v1.APIService:
         | spec,
     }
     return codecs.from_tree(apiregistration_v1.APIService, tree)
+
+
+async def serve(front_proxy_ca: pathlib.Path) -> None:
+    """As a process of its own: says its port, then who asks for what, a line each; what it reads makes it ill."""
+    async with FakeAggregated(front_proxy_ca=front_proxy_ca) as server:
+        print(json.dumps({"port": server.port, "ca": str(authority().ca)}), flush=True)
+        server.tell = lambda request: print(
+            json.dumps({"path": request.path, "user": request.headers.get("X-Remote-User")}), flush=True
+        )
+        while await asyncio.to_thread(sys.stdin.readline):
+            server.healthy = False
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(pathlib.Path(sys.argv[1])))

@@ -45,6 +45,15 @@ class Credentials:
         context.load_cert_chain(pair.certificate, pair.key)
         return context
 
+    @property
+    def front_proxy(self) -> pki.Pki:
+        """An authority of its own: whoever it vouches for may say who a request is from."""
+        return pki.Pki(self._paths.pki / "front-proxy", self.pki.clock)
+
+    def proxy_client(self) -> pki.Pair:
+        """The API server's side towards the servers of aggregated APIs."""
+        return self.front_proxy.client("front-proxy-client", user="front-proxy-client")
+
     def write_kubeconfigs(self) -> None:
         """The administrator's, the kubelet's and the proxy's."""
         node = self._options.node_name

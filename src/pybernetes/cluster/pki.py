@@ -39,7 +39,7 @@ class Pki:
 
     def __init__(self, folder: pathlib.Path, clock: clocks.Clock) -> None:
         self._folder = folder
-        self._clock = clock
+        self.clock = clock
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     @property
@@ -151,7 +151,7 @@ class Pki:
         return sorted(str(name.value) for name in names) == hosts
 
     def _now(self) -> datetime.datetime:
-        return datetime.datetime.fromtimestamp(self._clock.time(), datetime.UTC)
+        return datetime.datetime.fromtimestamp(self.clock.time(), datetime.UTC)
 
 
 def _names(hosts: Iterable[str]) -> list[x509.GeneralName]:

@@ -41,6 +41,7 @@ class Server:
         authority = pki.Pki(self._paths.pki, self._clock)
         identity = credentials.Credentials(self._paths, options, authority)
         self._store = await self._open_store()
+        proxy = identity.proxy_client()
         plane = self._plane = planes.ControlPlane(
             self._store,
             apiserver_settings.Settings(
@@ -49,6 +50,7 @@ class Server:
                 service_cidr=options.service_cidr,
                 tokens=tokenfile.read(pathlib.Path(options.token_auth_file)) if options.token_auth_file else {},
                 kubelet_tls=identity.kubelet_client_tls(),
+                proxy_client=(str(proxy.certificate), str(proxy.key)),
                 runtime_config=runtime_config.parse(options.runtime_config),
             ),
             ca=authority.ca.read_bytes(),

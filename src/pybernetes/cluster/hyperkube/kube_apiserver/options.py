@@ -22,6 +22,7 @@ PAIRS = (
     ("tls-cert-file", "tls-private-key-file"),
     ("etcd-certfile", "etcd-keyfile"),
     ("kubelet-client-certificate", "kubelet-client-key"),
+    ("proxy-client-cert-file", "proxy-client-key-file"),
 )
 FILES = (
     "etcd-cafile",
@@ -113,6 +114,7 @@ class Options:
     allow_privileged: bool
     kubelet_client: Pair | None
     kubelet_ca: pathlib.Path | None
+    proxy_client: Pair | None
     runtime_config: Mapping[str, bool]
     service_cidr: str
     node_ports: tuple[int, int]
@@ -172,6 +174,7 @@ def read(given: Mapping[str, Any], *, address: Callable[[], str]) -> Options:
         allow_privileged=given["allow-privileged"],
         kubelet_client=_pair(given, "kubelet-client-certificate", "kubelet-client-key"),
         kubelet_ca=_path(given["kubelet-certificate-authority"]),
+        proxy_client=_pair(given, "proxy-client-cert-file", "proxy-client-key-file"),
         runtime_config=resources.parse_runtime_config(",".join(given["runtime-config"])),
         service_cidr=cidr,
         node_ports=given["service-node-port-range"],

@@ -130,6 +130,9 @@ def _settings(options: options_.Options, signing_key: signing.PrivateKey) -> set
         allow_privileged=options.allow_privileged,
         runtime_config=options.runtime_config,
         kubelet_tls=_kubelet_tls(options),
+        proxy_client=(str(options.proxy_client.certificate), str(options.proxy_client.key))
+        if options.proxy_client is not None
+        else None,
         event_ttl=options.event_ttl,
         compaction_interval=options.compaction_interval,
         admission_configuration=configuration.load(options.admission_configuration)

@@ -1,4 +1,4 @@
-"""Flags: how kubelets are reached."""
+"""Flags: how kubelets, and servers of aggregated APIs, are reached."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pybernetes.cluster.hyperkube import values
 from pybernetes.cluster.hyperkube.flags import Flag
 
 GROUP = "Kubelet flags"
+PROXY = "Aggregation flags"
 
 TABLE = (
     Flag("kubelet-client-certificate", values.STRING, "", "This server's client certificate for kubelets.", GROUP),
@@ -17,4 +18,12 @@ TABLE = (
         "The authority of the kubelets' certificates. Without it they are not checked.",
         GROUP,
     ),
+    Flag(
+        "proxy-client-cert-file",
+        values.STRING,
+        "",
+        "This server's client certificate for the servers of aggregated APIs, by which they believe it who asks.",
+        PROXY,
+    ),
+    Flag("proxy-client-key-file", values.STRING, "", "The key of --proxy-client-cert-file.", PROXY),
 )
