@@ -55,6 +55,10 @@ class ControlPlane:
         self._chance = chance
         self._tasks = tasks.Tasks()
         self._scheduling = asyncio.Event()
+        users = {"kube-controller-manager": CONTROLLERS, "kube-scheduler": SCHEDULER}
+        self._lending = toolboxes.Lending(
+            lambda component: self.api.client(users[component], agent=component), clock=clock, chance=chance
+        )
 
     async def start(self) -> None:
         await self.api.start()
@@ -78,6 +82,7 @@ class ControlPlane:
 
     async def close(self) -> None:
         await self._tasks.close()
+        await self._lending.close()
         await self.api.close()
 
     def _keep(self, name: str, start: Callable[[], Any]) -> None:
@@ -90,7 +95,8 @@ class ControlPlane:
         from pybernetes import controllers
 
         client = self.api.client(CONTROLLERS, agent="kube-controller-manager")
-        async with toolboxes.tools(client, clock=self._clock, chance=self._chance) as tools:
+        lent = self._lending.to("kube-controller-manager")
+        async with toolboxes.tools(client, lent=lent, clock=self._clock, chance=self._chance) as tools:
             context = controllers.Context(
                 client=client,
                 informers=tools.informers,
@@ -119,7 +125,8 @@ class ControlPlane:
         from pybernetes import scheduler
 
         client = self.api.client(SCHEDULER, agent="kube-scheduler")
-        async with toolboxes.tools(client, clock=self._clock, chance=self._chance) as tools:
+        lent = self._lending.to("kube-scheduler")
+        async with toolboxes.tools(client, lent=lent, clock=self._clock, chance=self._chance) as tools:
             running = scheduler.Scheduler(
                 client, tools.informers, clock=self._clock, chance=self._chance, recorder=tools.recorder
             )

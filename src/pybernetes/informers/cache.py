@@ -83,6 +83,9 @@ class Writable(Cache[T]):
         for key, obj in self._objects.items():
             index.put(key, obj)
 
+    def forget_indexes(self) -> None:
+        self._indexes.clear()
+
     def put(self, key: str, obj: T) -> T | None:
         """File an object; answers the one it replaces."""
         old = self._objects.get(key)

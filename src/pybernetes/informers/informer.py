@@ -48,6 +48,11 @@ class Informer(Generic[T]):
         for obj in self._cache.list():
             _tell(handler, None, obj)
 
+    def forget_readers(self) -> None:
+        """Have no handlers and no indexes, but go on."""
+        self._handlers.clear()
+        self._cache.forget_indexes()
+
     @property
     def synced(self) -> bool:
         return self._synced.is_set()
@@ -148,6 +153,15 @@ class Informers:
         if running is not None:
             running.cancel()
             await asyncio.wait([running])
+
+    async def forget_readers(self) -> None:
+        """Go on for those that come after: what is known of built-in resources stays known, others are dropped, for
+        nobody might come for them."""
+        for resource, namespace, labels, fields in list(self._informers):
+            if resource.type_name:
+                self._informers[resource, namespace, labels, fields][0].forget_readers()
+            else:
+                await self.drop(resource, namespace=namespace, labels=labels, fields=fields)
 
     async def start(self) -> None:
         self._started = True

@@ -8,6 +8,7 @@ A package adds its own by an entry point, whose object is a `plugin.Plugin` clas
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Iterable
 from importlib import metadata
@@ -52,8 +53,9 @@ class Registry:
         return found.Args if found is not None else None
 
 
+@functools.cache
 def load() -> Registry:
-    """All plugins; one that cannot be loaded is left out, and the log says why."""
+    """All plugins; one that cannot be loaded is left out, and the log says why. What is installed is looked up once."""
     others: list[type[plugin.Plugin]] = []
     for entry in metadata.entry_points(group=GROUP):
         try:

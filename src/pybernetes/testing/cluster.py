@@ -113,6 +113,9 @@ class Cluster:
         self._load_balancer_pool = tuple(load_balancer_pool)
         self._plane: planes.ControlPlane | None = None
         self._tasks = tasks.Tasks()
+        self._lending = toolboxes.Lending(
+            lambda component: self.api.client(simulated.FLEET, agent=component), clock=self.clock, chance=self.chance
+        )
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._kubeconfig: pathlib.Path | None = None
 
@@ -159,6 +162,7 @@ class Cluster:
 
     async def close(self) -> None:
         await self._tasks.close()
+        await self._lending.close()
         if self._plane is not None:
             await self._plane.close()
         await self._store.close()
@@ -179,7 +183,8 @@ class Cluster:
 
     async def _run_fleet(self, ready: asyncio.Event) -> None:
         client = self.api.client(simulated.FLEET, agent="kubelet")
-        async with toolboxes.tools(client, clock=self.clock, chance=self.chance) as tools:
+        lent = self._lending.to("kubelet")
+        async with toolboxes.tools(client, lent=lent, clock=self.clock, chance=self.chance) as tools:
             running = fleet.Fleet(
                 client,
                 tools.informers,

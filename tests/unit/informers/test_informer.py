@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from pybernetes.api import errors
+from pybernetes.api import errors, scheme
 from pybernetes.api.types import core_v1, meta_v1
 from pybernetes.client import Call
 from pybernetes.informers import Informers
@@ -142,6 +142,32 @@ async def test_one_informer_per_selection_and_late_handlers_hear_everything() ->
     late: list[str] = []
     world.pods.on_change(lambda old, new: late.append(new.metadata.name if new else ""))
     assert late == ["a"]
+    await world.informers.close()
+
+
+async def test_readers_may_be_forgotten_and_others_come() -> None:
+    world = World()
+    world.api.seed(pod("a", "n1"))
+    world.follow()
+    world.pods.add_index("node", lambda one: (one.spec.nodeName,))
+    gone = scheme.Resource(group="x", version="v1", name="gones", kind="Gone", namespaced=True)
+    world.informers.of(gone)
+    await world.informers.start()
+    await world.pods.wait_synced()
+    await world.informers.forget_readers()
+    world.api.seed(pod("b", "n1"))
+    await settle()
+    assert world.seen == [(None, "a")]
+    with pytest.raises(KeyError):
+        world.pods.cache.index("node", "n1")
+    before = len(world.api.streams)
+    world.seen.clear()
+    world.follow()
+    world.pods.add_index("node", lambda one: (one.spec.nodeName,))
+    assert world.seen == [(None, "a"), (None, "b")]
+    assert [one.metadata.name for one in world.pods.cache.index("node", "n1")] == ["a", "b"]
+    assert [stream.resource.name for stream in world.api.streams] == ["pods"]
+    assert len(world.api.streams) == before
     await world.informers.close()
 
 
