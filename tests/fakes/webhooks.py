@@ -55,6 +55,8 @@ class FakeWebhooks:
         # Paths that answer when the event is set.
         self.held: dict[str, asyncio.Event] = {}
         self.asked: list[tuple[str, dict[str, Any]]] = []
+        # Set once anything has come.
+        self.arrived = asyncio.Event()
         self.connections: set[Any] = set()
         self.port = 0
 
@@ -80,6 +82,7 @@ class FakeWebhooks:
         self.connections.add(request.transport)
         review = await request.json()
         self.asked.append((request.path, review))
+        self.arrived.set()
         if request.path in self.held:
             await self.held[request.path].wait()
         if request.path in self.raw:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from datetime import UTC, datetime
 
 
@@ -24,3 +25,19 @@ def to_micro_time(seconds: float) -> str:
 def parse(text: str) -> float:
     """Either form, or any RFC 3339 time -> epoch seconds. Raises ValueError."""
     return datetime.fromisoformat(text).timestamp()
+
+
+_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
+_PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(h|ms|m|us|µs|ns|s)")
+
+
+def duration(text: str) -> float:
+    """Seconds of one of Go's durations, such as `1m30s`; 0 for none. Raises ValueError."""
+    if text in ("", "0"):
+        return 0.0
+    magnitude = text.removeprefix("-")
+    parts = list(_PART.finditer(magnitude))
+    if not parts or "".join(part.group() for part in parts) != magnitude:
+        raise ValueError(f'time: invalid duration "{text}"')
+    seconds = sum(float(part.group(1)) * _UNITS[part.group(2)] for part in parts)
+    return -seconds if magnitude != text else seconds

@@ -111,6 +111,10 @@ class Registry:
         """Where the objects of a resource are stored, in the form they are stored in."""
         return self._collections[group, resource]
 
+    def stored(self, group: str, resource: str) -> collections.Collection | None:
+        """As `collection`; None where there is none."""
+        return self._collections.get((group, resource))
+
     def find(self, group: str, version: str, resource: str) -> collections.Collection | None:
         """The objects that are served there; None if nothing stored is."""
         key = (group, version, resource)

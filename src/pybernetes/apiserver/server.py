@@ -33,7 +33,7 @@ from pybernetes.apiserver import settings as settings_
 from pybernetes.apiserver.admission import hosts, plugin
 from pybernetes.apiserver.admission import table as admission_table
 from pybernetes.apiserver.authn import authenticator, legacy_tokens, serviceaccounts
-from pybernetes.apiserver.authz import modes, rbac
+from pybernetes.apiserver.authz import escalation, modes, rbac
 from pybernetes.apiserver.endpoints import (
     address_repair,
     addresses,
@@ -118,12 +118,14 @@ class ApiServer:
             anonymous=settings.anonymous,
         )
         roles = rbac.Rbac(
-            roles=collection(rbac_group := "rbac.authorization.k8s.io", "roles"),
-            role_bindings=collection(rbac_group, "rolebindings"),
-            cluster_roles=collection(rbac_group, "clusterroles"),
-            cluster_role_bindings=collection(rbac_group, "clusterrolebindings"),
+            roles=collection(rbac.GROUP, "roles"),
+            role_bindings=collection(rbac.GROUP, "rolebindings"),
+            cluster_roles=collection(rbac.GROUP, "clusterroles"),
+            cluster_role_bindings=collection(rbac.GROUP, "clusterrolebindings"),
         )
-        self._authorizer = modes.union(settings.authorization, roles)
+        self._modes = modes.Modes(settings.authorization, roles, clock=clock, chance=chance)
+        self._authorizer = self._modes.union
+        self._guards = escalation.Escalation(self._authorizer, roles).guards()
         self._addresses = addresses.ServiceAddresses(
             services=collection("", "services"),
             addresses=collection("networking.k8s.io", "ipaddresses"),
@@ -216,6 +218,7 @@ class ApiServer:
         if self._auditor is not None:
             self._auditor.start()
         await self.registry.open()
+        self._modes.start(self.registry.stored)
         await self._addresses.repair()
         try:
             await self._bootstrap()
@@ -268,6 +271,7 @@ class ApiServer:
         await self._definitions.close()
         await self._aggregation.close()
         await self._legacy_tokens.close()
+        await self._modes.close()
         await self._listener.close()
         if self._unsecured is not None:
             await self._unsecured.close()
@@ -374,6 +378,7 @@ class ApiServer:
                 chance=self._chance,
                 admission=admission,
                 authorizer=self._authorizer,
+                guard=self._guards.get(kind.resource.name) if kind.resource.group == rbac.GROUP else None,
                 reserve=self._addresses.reserve if is_service else None,
                 released=self._addresses.release if is_service else None,
             )

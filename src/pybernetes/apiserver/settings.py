@@ -9,6 +9,7 @@ from typing import Any
 
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver.authn import signing
+from pybernetes.apiserver.authz import modes
 from pybernetes.apiserver.storage import encryption
 
 API_AUDIENCE = "https://kubernetes.default.svc.cluster.local"
@@ -39,7 +40,7 @@ class Settings:
     audiences: tuple[str, ...] = (API_AUDIENCE,)
     tokens: dict[str, requests.User] = field(default_factory=dict)
     anonymous: bool = True
-    authorization: tuple[str, ...] = ("Node", "RBAC")
+    authorization: tuple[modes.Mode, ...] = ("Node", "RBAC")
     admission_on: frozenset[str] = frozenset()
     admission_off: frozenset[str] = frozenset()
     admission_configuration: Mapping[str, Any] = field(default_factory=dict)

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import re
 import ssl
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from pybernetes.api import codecs
+from pybernetes.api import codecs, times
 from pybernetes.api.types import core_v1
 from pybernetes.kits.clock import Clock
 from pybernetes.scheduler import configuration, preemption
@@ -27,8 +26,6 @@ NAME = "Extender"
 # Extenders give 0..10; a plugin's 100 is their 10.
 SCALE = 10
 TIMEOUT_SECONDS = 5.0
-_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
-_PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(h|ms|m|us|µs|ns|s)")
 
 
 class ExtenderError(Exception):
@@ -49,7 +46,7 @@ class Extender:
     def __init__(self, given: configuration.Extender, clock: Clock) -> None:
         self._given, self._clock = given, clock
         self._managed = frozenset(resource.name for resource in given.managedResources)
-        self._timeout = duration(given.httpTimeout) or TIMEOUT_SECONDS
+        self._timeout = times.duration(given.httpTimeout) or TIMEOUT_SECONDS
         self._session: aiohttp.ClientSession | None = None
         self.name = given.urlPrefix
         self.ignorable = given.ignorable
@@ -186,16 +183,6 @@ def _tls(given: configuration.Extender) -> ssl.SSLContext:
     if tls.certFile:
         context.load_cert_chain(tls.certFile, tls.keyFile or None)
     return context
-
-
-def duration(text: str) -> float:
-    """Seconds of one of Go's durations, such as `1m30s`. Raises ValueError."""
-    if not text:
-        return 0.0
-    parts = list(_PART.finditer(text))
-    if "".join(part.group() for part in parts) != text:
-        raise ValueError(f'time: invalid duration "{text}"')
-    return sum(float(part.group(1)) * _UNITS[part.group(2)] for part in parts)
 
 
 async def agree(extenders: Iterable[Extender], pod: core_v1.Pod, nodes: dict[str, core_v1.Node]) -> Filtered:

@@ -68,3 +68,15 @@ def test_what_is_held_can_be_parsed(text: str) -> None:
     except codecs.DecodeError:
         return
     times.parse(event.lastTimestamp or "")
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("", 0), ("5s", 5), ("1m30s", 90), ("1.5s", 1.5), ("100ms", 0.1), ("-5s", -5), ("0", 0)]
+)
+def test_durations_as_go_writes_them(text: str, seconds: float) -> None:
+    assert times.duration(text) == pytest.approx(seconds)
+
+
+def test_what_is_no_duration() -> None:
+    with pytest.raises(ValueError, match="invalid duration"):
+        times.duration("5 seconds")

@@ -261,7 +261,7 @@ class TestNodes:
     async def test_a_kubelet_may_do_its_work_and_no_more(self, server: fakes.FakeServer) -> None:
         kubelet = server.as_user(requests.User("system:node:n1", groups=("system:nodes", "system:authenticated")))
         await kubelet.create(core_v1.Node(metadata=meta_v1.ObjectMeta(name="n1")))
-        await kubelet.list(core_v1.Pod)
+        await kubelet.list(core_v1.Pod, fields="spec.nodeName=n1")
         with pytest.raises(errors.StatusError) as caught:
             await kubelet.create(fakes.config_map("a"))
         assert caught.value.reason == "Forbidden"
@@ -339,8 +339,8 @@ class TestImpersonation:
         assert refused.code == 403
         assert 'cannot impersonate-on:user-info:create resource "selfsubjectreviews"' in refused.message
         refused = await server.ask("POST", path, {}, impersonate_group="dev")
-        assert (refused.code, refused.message) == (
-            400,
+        assert refused.code == 400
+        assert refused.message == (
             'requested &user.DefaultInfo{Name:"", UID:"", Groups:[]string{"dev"}, Extra:map[string][]string(nil)} '
-            "without impersonating a user name",
+            "without impersonating a user name"
         )

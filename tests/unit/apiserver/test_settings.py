@@ -54,7 +54,7 @@ class TestAuthorization:
         node = requests.User("system:node:n", groups=("system:nodes", "system:authenticated"))
         tokens = {**fakes.TOKENS, "node": node}
         async with fakes.FakeServer(authorization=modes, tokens=tokens) as server:
-            assert (await server.ask("GET", "/api/v1/pods", token="node")).code == code
+            assert (await server.ask("GET", "/api/v1/services", token="node")).code == code
 
     def test_unknown_modes(self) -> None:
         with pytest.raises(ValueError, match="not a valid mode"):

@@ -147,13 +147,3 @@ def test_is_asked_only_about_pods_with_its_resources() -> None:
         limits={"example.com/gpu": pod(more={"a": "1"}).spec.containers[0].resources.requests["a"]}
     )
     assert extender.wants(limited)
-
-
-@pytest.mark.parametrize(("text", "seconds"), [("", 0), ("5s", 5), ("1m30s", 90), ("1.5s", 1.5), ("100ms", 0.1)])
-def test_durations(text: str, seconds: float) -> None:
-    assert extenders.duration(text) == pytest.approx(seconds)
-
-
-def test_what_is_no_duration() -> None:
-    with pytest.raises(ValueError, match="invalid duration"):
-        extenders.duration("5 seconds")

@@ -47,7 +47,8 @@ _REQUEST = declarations.of(
         userInfo=_USER,
         dryRun={"type": "boolean"},
         options=_DYN,
-    )
+    ),
+    literal=True,
 )
 _NAMESPACE = declarations.of(
     _schema(
@@ -67,7 +68,8 @@ _NAMESPACE = declarations.of(
         ),
         spec=_schema(finalizers=_TEXTS),
         status=_schema(phase=_TEXT),
-    )
+    ),
+    literal=True,
 )
 
 

@@ -55,25 +55,28 @@ def escaped(name: str) -> str | None:
     return _ESCAPED.sub(lambda match: _ESCAPES[match[0]], name)
 
 
-def of(schema: Mapping[str, Any], *, root: bool = False) -> Declaration | None:
-    """The type of values of a schema; None for what expressions do not see. `root` is for whole resources."""
+def of(schema: Mapping[str, Any], *, root: bool = False, literal: bool = False) -> Declaration | None:
+    """The type of values of a schema; None for what expressions do not see. `root` is for whole resources.
+
+    `literal`: fields are called by their names, also by those that the language reserves (`request.namespace`).
+    """
     if schema.get("x-kubernetes-int-or-string"):
         limit = schema.get("maxLength")
         return Declaration("dyn", most=MAX_REQUEST_BYTES - 2 if limit is None else max(limit, 0) * 4, least=1)
     root = root or bool(schema.get("x-kubernetes-embedded-resource"))
     kind = schema.get("type")
     if kind == "object" or root:
-        return _object(schema, root=root)
+        return _object(schema, root=root, literal=literal)
     if kind == "array":
-        return _array(schema)
+        return _array(schema, literal=literal)
     if kind == "string":
         return _string(schema)
     return {"boolean": BOOL, "number": DOUBLE, "integer": INT}.get(kind or "")
 
 
-def _array(schema: Mapping[str, Any]) -> Declaration | None:
+def _array(schema: Mapping[str, Any], *, literal: bool) -> Declaration | None:
     items = schema.get("items")
-    element = of(items) if isinstance(items, Mapping) else None
+    element = of(items, literal=literal) if isinstance(items, Mapping) else None
     if element is None:
         return None
     limit = schema.get("maxItems")
@@ -81,10 +84,10 @@ def _array(schema: Mapping[str, Any]) -> Declaration | None:
     return Declaration("list", most=most, least=2, element=element)
 
 
-def _object(schema: Mapping[str, Any], *, root: bool) -> Declaration | None:
+def _object(schema: Mapping[str, Any], *, root: bool, literal: bool) -> Declaration | None:
     more = schema.get("additionalProperties")
     if isinstance(more, Mapping):
-        element = of(more)
+        element = of(more, literal=literal)
         if element is None:
             return None
         limit = schema.get("maxProperties")
@@ -99,10 +102,10 @@ def _object(schema: Mapping[str, Any], *, root: bool) -> Declaration | None:
     names: dict[str, str] = {}
     least = 2
     for name, inner in properties.items():
-        found = of(inner)
+        found = of(inner, literal=literal)
         if found is None:
             continue
-        called = escaped(name)
+        called = name if literal else escaped(name)
         if called is not None:
             fields[called], names[called] = found, name
         if name in required and inner.get("default") is None:

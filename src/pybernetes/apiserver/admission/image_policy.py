@@ -10,16 +10,13 @@ import pathlib
 from collections import OrderedDict
 from typing import Any
 
-from pybernetes import client as clients
-from pybernetes.api import codecs, errors
+from pybernetes.api import codecs
 from pybernetes.api.types import core_v1
 from pybernetes.apiserver.admission import hosts, plugin
-from pybernetes.client import kubeconfig
-from pybernetes.client import transport as transports
+from pybernetes.apiserver.forwarding import reviewers
 
 _FAILED_OPEN = "alpha.image-policy.k8s.io/failed-open"
 _AUDIT = "imagepolicywebhook.image-policy.k8s.io/"
-_ATTEMPTS, _FACTOR = 5, 1.5
 _MOST_ANSWERS = 1024
 
 
@@ -32,28 +29,29 @@ class ImagePolicyWebhook(plugin.Plugin):
         given = (host.configuration.get(self.name) or {}).get("imagePolicy")
         if not given:
             raise ValueError("ImagePolicyWebhook: no config specified")
-        self._path = pathlib.Path(given.get("kubeConfigFile") or "")
         self._seconds = {
             True: duration("allow cache", given.get("allowTTL") or 0, 1.0, 300.0),
             False: duration("deny cache", given.get("denyTTL") or 0, 1.0, 30.0),
         }
-        self._backoff = duration("backoff", given.get("retryBackoff") or 0, 1e-3, 0.5)
+        self._reviewer = reviewers.Reviewer(
+            pathlib.Path(given.get("kubeConfigFile") or ""),
+            clock=host.clock,
+            backoff=duration("backoff", given.get("retryBackoff") or 0, 1e-3, reviewers.BACKOFF_SECONDS),
+        )
         self._allows = bool(given.get("defaultAllow"))
         self._clock = host.clock
-        self._client: clients.Client | None = None
         # What was asked -> what was answered, and until when that holds.
         self._answers: OrderedDict[bytes, tuple[dict[str, Any], float]] = OrderedDict()
 
     async def close(self) -> None:
-        if self._client is not None:
-            await self._client.transport.close()
+        await self._reviewer.close()
 
     async def validate(self, attributes: plugin.Attributes) -> None:
         pod: core_v1.Pod = attributes.obj
         asked = _spec(pod, attributes)
         try:
             status = await self._answer(asked)
-        except (OSError, ValueError, kubeconfig.KubeconfigError, errors.StatusError) as error:
+        except reviewers.ReviewError as error:
             if not self._allows:
                 raise attributes.forbidden(str(error)) from None
             attributes.note({f"{_AUDIT}failed-open": "true"})
@@ -73,29 +71,13 @@ class ImagePolicyWebhook(plugin.Plugin):
         known = self._answers.get(key)
         if known is not None and known[1] > now:
             return known[0]
-        review = await self._ask({"apiVersion": "imagepolicy.k8s.io/v1alpha1", "kind": "ImageReview", "spec": asked})
-        status = review.get("status") if isinstance(review, dict) else None
-        if not isinstance(status, dict):
-            raise ValueError("the answer has no status")
+        review = {"apiVersion": "imagepolicy.k8s.io/v1alpha1", "kind": "ImageReview", "spec": asked}
+        status = await self._reviewer.ask(review)
         self._answers[key] = (status, now + self._seconds[status.get("allowed") is True])
         self._answers.move_to_end(key)
         if len(self._answers) > _MOST_ANSWERS:
             self._answers.popitem(last=False)
         return status
-
-    async def _ask(self, review: dict[str, Any]) -> Any:
-        if self._client is None:
-            self._client = kubeconfig.client(self._path, user_agent="kube-apiserver")
-        call = transports.Call(method="POST", path="", body=review, returns=dict)
-        for attempt in range(_ATTEMPTS):
-            try:
-                return await self._client.transport.send(call)
-            except (ConnectionError, errors.StatusError) as error:
-                is_final = isinstance(error, errors.StatusError) and error.code < 500 and error.code != 429
-                if is_final or attempt == _ATTEMPTS - 1:
-                    raise
-            await self._clock.sleep(self._backoff * _FACTOR**attempt)
-        raise AssertionError("the last attempt returns or raises")
 
 
 def duration(name: str, value: float, unit: float, usual: float) -> float:

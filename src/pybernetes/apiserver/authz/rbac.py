@@ -91,7 +91,7 @@ class Rbac(authorizer.Immediate):
             kind = rbac_v1.Role
             item = self._roles.get(namespace, reference.name) if namespace else None
         if item is None:
-            raise errors.not_found(GROUP, reference.kind.lower(), reference.name)
+            raise errors.not_found(GROUP, f"{reference.kind.lower()}s", reference.name)
         role: rbac_v1.ClusterRole | rbac_v1.Role = item.decoded(kind)
         return role.rules
 
@@ -131,8 +131,9 @@ class Rbac(authorizer.Immediate):
             for grant in self._granted(user, where):
                 try:
                     found = self.role(grant.binding.roleRef, where)
-                except errors.StatusError as error:
-                    yield str(error), grant
+                except errors.StatusError:
+                    role = grant.binding.roleRef
+                    yield f'{role.kind.lower()}.{GROUP} "{role.name}" not found', grant
                     continue
                 for rule in found:
                     yield rule, grant

@@ -63,6 +63,8 @@ async def create_object(
         _default(scope, obj)
         _prepare(scope, request, obj)
     scope.kind.default(obj)
+    if scope.guard is not None:
+        await scope.guard(request, obj, None)
     reservation = await scope.reserve(obj, None, dry_run) if scope.reserve is not None else None
     try:
         problems = object_metadata.validate_create(obj.metadata, resource, scope.kind.check_name)

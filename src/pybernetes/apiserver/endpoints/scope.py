@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from pybernetes.api import errors
+from pybernetes.apiserver import request as requests
 from pybernetes.apiserver.admission import plugin
 from pybernetes.apiserver.authz import authorizer as authorizers
 from pybernetes.apiserver.resources import kind as kinds
@@ -30,6 +31,10 @@ Reserve = Callable[[Any, Any, bool], Awaitable[Reservation | None]]
 Released = Callable[[Any], Awaitable[None]]
 
 
+# (request, new object, old object or None): may the user write it. Raises StatusError.
+Guard = Callable[[requests.Request, Any, Any], Awaitable[None]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
     """One resource as the endpoints see it. `stores` is None for kinds that are never stored (reviews)."""
@@ -40,6 +45,7 @@ class Scope:
     chance: chances.Chance
     admission: plugin.Admission
     authorizer: authorizers.Authorizer
+    guard: Guard | None = None
     reserve: Reserve | None = None
     released: Released | None = None
 

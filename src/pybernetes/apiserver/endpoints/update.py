@@ -154,6 +154,8 @@ async def _write_once(
             managed.check_admitted(request, new, books)
             _prepare(scope, request, new, old, subresource)
             _count(scope, new, old, subresource)
+    if scope.guard is not None:
+        await scope.guard(request, new, old)
     reserving = scope.reserve is not None and not subresource
     reservation = await scope.reserve(new, old, dry_run) if reserving and scope.reserve is not None else None
     try:

@@ -12,7 +12,8 @@ async def exists(client: Client, pod: core_v1.Pod) -> bool:
     try:
         found = await client.get(core_v1.Pod, pod.metadata.name, pod.metadata.namespace)
     except StatusError as error:
-        if error.reason != "NotFound":
+        # A kubelet may not read pods that are not of its node, as one that is gone is not.
+        if error.reason not in ("NotFound", "Forbidden"):
             raise
         return False
     return found.metadata.uid == pod.metadata.uid

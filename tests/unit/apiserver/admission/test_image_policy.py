@@ -9,23 +9,14 @@ import pytest
 
 from pybernetes.api import errors
 from pybernetes.apiserver.admission import image_policy
-from pybernetes.client import kubeconfig
 from pybernetes.kits.clock import settle
 from tests.fakes import apiserver as fakes
+from tests.fakes import kubeconfigs
 from tests.fakes import webhooks as hooks_
 
 
 def serving(folder: pathlib.Path, server: str, **more: Any) -> fakes.FakeServer:
-    path = folder / "kubeconfig"
-    own = hooks_.authority().client("apiserver", user="apiserver")
-    config = kubeconfig.build(
-        server=server,
-        ca=hooks_.authority().ca.read_bytes(),
-        certificate=own.certificate.read_bytes(),
-        key=own.key.read_bytes(),
-    )
-    kubeconfig.write(path, config)
-    given = {"imagePolicy": {"kubeConfigFile": str(path), **more}}
+    given = {"imagePolicy": {"kubeConfigFile": str(kubeconfigs.write(folder, server)), **more}}
     return fakes.FakeServer(
         admission_on=frozenset({"ImagePolicyWebhook"}), admission_configuration={"ImagePolicyWebhook": given}
     )

@@ -13,6 +13,7 @@ from pybernetes.apiserver.authz import modes
 from pybernetes.apiserver.resources import table as resources
 from pybernetes.apiserver.settings import API_AUDIENCE
 from pybernetes.cluster.hyperkube import flags
+from pybernetes.cluster.hyperkube.kube_apiserver import authorizing
 from pybernetes.cluster.hyperkube.kube_apiserver.flags import audit as audit_flags
 from pybernetes.cluster.hyperkube.kube_apiserver.flags.general import STORES
 from pybernetes.cluster.hyperkube.kube_apiserver.flags.storage import MEDIA_TYPE
@@ -27,6 +28,7 @@ PAIRS = (
 FILES = (
     "etcd-cafile",
     "client-ca-file",
+    "authorization-webhook-config-file",
     "token-auth-file",
     "service-account-signing-key-file",
     "kubelet-certificate-authority",
@@ -107,7 +109,7 @@ class Options:
     verifying_keys: tuple[pathlib.Path, ...]
     issuers: tuple[str, ...]
     audiences: tuple[str, ...]
-    authorization: tuple[str, ...]
+    authorization: tuple[modes.Mode, ...]
     admission_on: frozenset[str]
     admission_off: frozenset[str]
     admission_configuration: pathlib.Path | None
@@ -135,7 +137,7 @@ def read(given: Mapping[str, Any], *, address: Callable[[], str]) -> Options:
     if problems:
         raise flags.FlagError("\n".join(problems))
     issuers = tuple(given["service-account-issuer"]) or (API_AUDIENCE,)
-    authorization = tuple(given["authorization-mode"] or ("AlwaysAllow",))
+    authorization = authorizing.read(given)
     servers = tuple(given["etcd-servers"])
     data = pathlib.Path(given["data-dir"]).absolute()
     bind = given["bind-address"]
@@ -203,7 +205,7 @@ def _problems(given: Mapping[str, Any]) -> Iterator[str]:
     for file in given["service-account-key-file"]:
         yield from _unreadable("service-account-key-file", file)
     yield from _issuers(given["service-account-issuer"])
-    yield from _modes(given["authorization-mode"])
+    yield from authorizing.problems(given)
     yield from _plugins(
         given["enable-admission-plugins"], given["disable-admission-plugins"], given["admission-control"]
     )
@@ -250,18 +252,6 @@ def _issuers(issuers: list[str]) -> Iterator[str]:
             yield "service-account-issuer should not be an empty string"
         elif issuer in issuers[:index]:
             yield f'service-account-issuer "{issuer}" is already specified'
-
-
-def _modes(wanted: list[str] | None) -> Iterator[str]:
-    if wanted is None:
-        return
-    if not wanted:
-        yield "at least one authorization-mode must be passed"
-    for mode in wanted:
-        if mode not in modes.MODES:
-            yield f'authorization-mode "{mode}" is not a valid mode; there are: {", ".join(modes.MODES)}'
-    if len(set(wanted)) != len(wanted):
-        yield f'authorization-mode "{",".join(wanted)}" has mode specified more than once'
 
 
 def _auditing(given: Mapping[str, Any]) -> Iterator[str]:

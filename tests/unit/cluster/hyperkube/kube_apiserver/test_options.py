@@ -84,7 +84,7 @@ def test_access() -> None:
         (["--authorization-mode="], "at least one authorization-mode must be passed"),
         (
             ["--authorization-mode=ABAC"],
-            'authorization-mode "ABAC" is not a valid mode; there are: AlwaysAllow, AlwaysDeny, Node, RBAC',
+            'authorization-mode "ABAC" is not a valid mode; there are: AlwaysAllow, AlwaysDeny, Node, RBAC, Webhook',
         ),
         (
             ["--authorization-mode=RBAC,RBAC"],
