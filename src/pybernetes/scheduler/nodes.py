@@ -152,8 +152,9 @@ class Nodes:
             self.unschedulable |= bit
         for image in node.status.images:
             for image_name in image.names:
-                _, bits = self.images.get(image_name, (0, 0))
-                self.images[image_name] = image.sizeBytes, bits | bit
+                # Nodes may tell different sizes; the first one counts until no node has the image any more.
+                size, bits = self.images.get(image_name, (image.sizeBytes, 0))
+                self.images[image_name] = size, bits | bit
         self.allocatable[row] = 0
         for resource, value in node.status.allocatable.items():
             # A resource seen for the first time makes the table wider, that is, another array.

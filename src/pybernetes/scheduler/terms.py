@@ -64,13 +64,11 @@ def _weighted(kind: Kind, wishes: Iterable[core_v1.WeightedPodAffinityTerm], pod
 
 
 def _term(term: core_v1.PodAffinityTerm, pod: core_v1.Pod) -> Term:
-    labels = pod.metadata.labels
-    selector = with_keys(selector_of(term.labelSelector), labels, term.matchLabelKeys, selectors.IN)
-    selector = with_keys(selector, labels, term.mismatchLabelKeys, selectors.NOT_IN)
+    # The API server has put what matchLabelKeys and mismatchLabelKeys say into the selector.
     namespaces = frozenset(term.namespaces)
     if not namespaces and term.namespaceSelector is None:
         namespaces = frozenset((pod.metadata.namespace,))
-    return Term(term.topologyKey, namespaces, selector_of(term.namespaceSelector), selector)
+    return Term(term.topologyKey, namespaces, selector_of(term.namespaceSelector), selector_of(term.labelSelector))
 
 
 def selector_of(selector: meta_v1.LabelSelector | None) -> selectors.LabelSelector:
@@ -81,11 +79,9 @@ def selector_of(selector: meta_v1.LabelSelector | None) -> selectors.LabelSelect
         return selectors.NOTHING
 
 
-def with_keys(
-    selector: selectors.LabelSelector, labels: Labels, keys: Iterable[str], operator: str
-) -> selectors.LabelSelector:
-    """The selector, narrowed by the pod's own values of those labels; keys it does not have are left out."""
-    more = [selectors.Requirement(key, operator, (labels[key],)) for key in keys if key in labels]
+def with_keys(selector: selectors.LabelSelector, labels: Labels, keys: Iterable[str]) -> selectors.LabelSelector:
+    """The selector, narrowed to the pod's own values of those labels; keys it does not have are left out."""
+    more = [selectors.Requirement(key, selectors.IN, (labels[key],)) for key in keys if key in labels]
     more = [requirement for requirement in more if requirement not in selector.requirements]
     if not more or selector.nothing:
         return selector

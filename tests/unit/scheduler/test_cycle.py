@@ -180,3 +180,15 @@ def test_a_pod_that_is_resized_keeps_what_it_has_until_it_is_done() -> None:
 def test_pods_that_ask_for_nothing_count_as_something_when_nodes_are_compared() -> None:
     found = shape.of(pod())
     assert (found.requests, found.counted_cpu, found.counted_memory) == ({}, 100, 200 * 2**20)
+
+
+def test_the_first_node_tells_how_large_an_image_is() -> None:
+    small, large = node("n1"), node("n2")
+    small.status.images = [core_v1.ContainerImage(names=["app:latest"], sizeBytes=2**20)]
+    large.status.images = [core_v1.ContainerImage(names=["app:latest"], sizeBytes=900 * 2**20)]
+    board = Board(small, large, node("n3"))
+    assert board.nodes.images["app:latest"][0] == 2**20
+    board.nodes.remove("n1")
+    assert board.nodes.images["app:latest"][0] == 2**20
+    board.nodes.remove("n2")
+    assert "app:latest" not in board.nodes.images

@@ -204,7 +204,7 @@ def _constraints(
         selector = common
         if selector is None:
             selector = terms.selector_of(one.labelSelector)
-            selector = terms.with_keys(selector, shape.labels, one.matchLabelKeys, selectors.IN)
+            selector = terms.with_keys(selector, shape.labels, one.matchLabelKeys)
         counted = selectors.NOTHING if selector.empty else selector
         scope = counting.Scope(frozenset((shape.namespace,)), counted)
         counter = nodes.counts.counter(counting.Query((scope,), living=True))

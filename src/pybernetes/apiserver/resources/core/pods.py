@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from pybernetes.api import codecs, fields, pod_qos
-from pybernetes.api.types import core_v1
+from pybernetes.api.types import core_v1, meta_v1
 from pybernetes.apiserver.resources import cells, checks, kind
 from pybernetes.apiserver.resources.core import pod_parts, pod_spec, pod_updates, pod_validation, pod_warnings
 
@@ -26,6 +26,7 @@ def default(pod: core_v1.Pod) -> None:
 def prepare_create(pod: core_v1.Pod) -> None:
     pod.metadata.generation = 1
     pod.status = core_v1.PodStatus(phase="Pending", qosClass=pod_qos.qos_class(pod))
+    _narrow_selectors(pod)
     if pod.spec.schedulingGates:
         pod.status.conditions = [
             core_v1.PodCondition(
@@ -35,6 +36,31 @@ def prepare_create(pod: core_v1.Pod) -> None:
                 message="Scheduling is blocked due to non-empty scheduling gates",
             )
         ]
+
+
+def _narrow_selectors(pod: core_v1.Pod) -> None:
+    """Put the pod's own values of matchLabelKeys and mismatchLabelKeys into the selectors beside them, for good."""
+    labels = pod.metadata.labels
+    for constraint in pod.spec.topologySpreadConstraints:
+        _narrow(constraint.labelSelector, constraint.matchLabelKeys, "In", labels)
+    affinity = pod.spec.affinity or core_v1.Affinity()
+    for half in (affinity.podAffinity, affinity.podAntiAffinity):
+        if half is not None:
+            wishes = (wish.podAffinityTerm for wish in half.preferredDuringSchedulingIgnoredDuringExecution)
+            for term in (*wishes, *half.requiredDuringSchedulingIgnoredDuringExecution):
+                _narrow(term.labelSelector, term.matchLabelKeys, "In", labels)
+                _narrow(term.labelSelector, term.mismatchLabelKeys, "NotIn", labels)
+
+
+def _narrow(
+    selector: meta_v1.LabelSelector | None, keys: Sequence[str], operator: str, labels: Mapping[str, str]
+) -> None:
+    if selector is not None:
+        selector.matchExpressions.extend(
+            meta_v1.LabelSelectorRequirement(key=key, operator=operator, values=[labels[key]])
+            for key in keys
+            if key in labels
+        )
 
 
 def prepare_update(new: core_v1.Pod, old: core_v1.Pod) -> None:

@@ -266,3 +266,31 @@ def test_warnings() -> None:
         'spec.containers[0].env[1]: hides previous definition of "A", which may be dropped when using apply',
         "spec.containers[0].ports[1]: duplicate port definition with spec.containers[0].ports[0]",
     ]
+
+
+def test_keys_of_labels_become_selectors() -> None:
+    web = {"matchLabels": {"app": "web"}}
+    term = {"topologyKey": "zone", "labelSelector": web, "matchLabelKeys": ["tier", "x"], "mismatchLabelKeys": ["app"]}
+    spread = {"topologyKey": "zone", "maxSkew": 1, "whenUnsatisfiable": "DoNotSchedule", "matchLabelKeys": ["tier"]}
+    spec = {
+        "containers": [{"name": "c", "image": "i:1"}],
+        "affinity": {
+            "podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]},
+            "podAntiAffinity": {
+                "preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 1, "podAffinityTerm": term}]
+            },
+        },
+        "topologySpreadConstraints": [spread | {"labelSelector": web}, spread],
+    }
+    made = pod(spec, labels={"app": "web", "tier": "1"})
+    pods.prepare_create(made)
+    tier = {"key": "tier", "operator": "In", "values": ["1"]}
+    own = {"key": "app", "operator": "NotIn", "values": ["web"]}
+    tree = codecs.to_tree(made.spec)
+    [needed] = tree["affinity"]["podAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+    [disliked] = tree["affinity"]["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
+    assert needed["labelSelector"] == web | {"matchExpressions": [tier, own]}
+    assert disliked["podAffinityTerm"]["labelSelector"] == web | {"matchExpressions": [tier, own]}
+    first, second = tree["topologySpreadConstraints"]
+    assert first["labelSelector"] == web | {"matchExpressions": [tier]}
+    assert "labelSelector" not in second  # it matches nothing, and goes on to
