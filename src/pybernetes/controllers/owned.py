@@ -17,11 +17,15 @@ from pybernetes.controllers.context import Context
 from pybernetes.controllers.expectations import Expectations
 from pybernetes.informers import Informer, Queue, Recorder, key_of
 
+# An owner of more pods than these is looked at after so many seconds for each: some times what it takes.
+MANY, GATHERED = 100, 50e-6
+
 
 class OwnedPods:
     """Of all owners of type `kind`; puts the keys of those that are to be looked at into the queue.
 
-    `selector(owner)` reads an owner's selector.
+    `selector(owner)` reads an owner's selector. `size(owner)` is about how many pods it has: looking at an owner costs
+    as much as it has pods, so changes of one that has many are gathered for a moment.
     """
 
     def __init__(
@@ -32,7 +36,9 @@ class OwnedPods:
         queue: Queue,
         recorder: Recorder,
         selector: Callable[[Any], selectors.LabelSelector],
+        size: Callable[[Any], int] = lambda _: 0,
     ) -> None:
+        self._size = size
         self._client, self._queue, self._recorder, self._selector = context.client, queue, recorder, selector
         self._kind = resource_of(kind).kind
         self.expected = Expectations(context.clock)
@@ -73,7 +79,7 @@ class OwnedPods:
         if owner is not None:
             if old is None:
                 self.expected.creation_observed(key_of(owner))
-            self._queue.add(key_of(owner), f"pod {key_of(new)} changed")
+            self._look(owner, f"pod {key_of(new)} changed")
         elif owners.controller_of(new) is None and (
             old is None or old.metadata.labels != new.metadata.labels or owners.controller_of(old) is not None
         ):
@@ -84,7 +90,11 @@ class OwnedPods:
         owner = self.owner_of(pod) if pod is not None else None
         if pod is not None and owner is not None:
             self.expected.deletion_observed(key_of(owner), key_of(pod))
-            self._queue.add(key_of(owner), f"pod {key_of(pod)} is going")
+            self._look(owner, f"pod {key_of(pod)} is going")
+
+    def _look(self, owner: Any, because: str) -> None:
+        size = self._size(owner)
+        self._queue.add_after(key_of(owner), size * GATHERED if size > MANY else 0.0, because)
 
     async def create(self, owner: Any, count: int, make: Callable[[], core_v1.Pod]) -> tuple[int, Exception | None]:
         """Create so many pods, each as `make` gives it. Answers how many succeeded, and the first failure."""

@@ -50,9 +50,7 @@ class Queue:
         """Have the key handled, once, after whatever is being done with it now. `because` is for those who ask why."""
         if self._closed:
             return
-        cause = causes.arriving()
-        if cause is not None or because:
-            self._because[key] = because, cause
+        self._note(key, because)
         if key in self._dirty:
             return
         self.adds += 1
@@ -60,10 +58,11 @@ class Queue:
         if key not in self._processing:
             self._offer(key)
 
-    def add_after(self, key: str, seconds: float) -> None:
+    def add_after(self, key: str, seconds: float, because: str = "") -> None:
         """Add when the time has passed; of several waits for one key the earliest counts."""
         if self._closed:
             return
+        self._note(key, because)
         if seconds <= 0:
             self.add(key)
             return
@@ -131,6 +130,11 @@ class Queue:
 
     def __len__(self) -> int:
         return len(self._ready)
+
+    def _note(self, key: str, because: str) -> None:
+        cause = causes.arriving()
+        if cause is not None or because:
+            self._because[key] = because, cause
 
     def _due(self, key: str) -> None:
         self._timers.pop(key, None)

@@ -55,9 +55,16 @@ class ReplicaSets:
         self._recorder = context.recorder(kind.component)
         self._queue = context.queue(kind.component)
         self._owned = owned.OwnedPods(
-            context, kind.type, queue=self._queue, recorder=self._recorder, selector=kind.selector
+            context,
+            kind.type,
+            queue=self._queue,
+            recorder=self._recorder,
+            selector=kind.selector,
+            size=lambda owner: owner.spec.replicas or 0,
         )
         self._expected, self._sets, self._pods = self._owned.expected, self._owned.owners, self._owned.pods
+        # The revisions of our last reports.
+        self._reported: dict[str, str] = {}
         owners.index(self._sets)
         self._sets.on_change(self._set_changed)
 
@@ -66,9 +73,14 @@ class ReplicaSets:
         await self._context.reconcile(self._kind.component, self._queue, self.reconcile, after=after)
 
     def _set_changed(self, old: Any, new: Any) -> None:
+        key = key_of(new or old)
         if new is None or (old is not None and old.metadata.uid != new.metadata.uid):
-            self._expected.forget(key_of(old))
-        self._queue.add(key_of(new or old), f"{self._kind.name} changed")
+            self._expected.forget(key)
+            self._reported.pop(key, None)
+        elif old is not None and self._reported.get(key) == new.metadata.resourceVersion and _same(old, new):
+            # What we have reported ourselves tells us nothing.
+            return
+        self._queue.add(key, f"{self._kind.name} changed")
 
     async def reconcile(self, key: str) -> float | None:
         namespace, name = split_key(key)
@@ -125,10 +137,17 @@ class ReplicaSets:
         if status == replica_set.status:
             return
         try:
-            await self._client.update_status(self._kind.status_of(owner, status))
+            written = await self._client.update_status(self._kind.status_of(owner, status))
         except errors.StatusError as error:
             if error.reason != "Conflict":
                 raise
             # The cache lags behind our own last write, or someone scaled: once more on what is there now.
             fresh: Any = await self._client.get(self._kind.type, owner.metadata.name, owner.metadata.namespace)
-            await self._client.update_status(self._kind.status_of(fresh, status))
+            written = await self._client.update_status(self._kind.status_of(fresh, status))
+        self._reported[key_of(owner)] = written.metadata.resourceVersion
+
+
+def _same(old: Any, new: Any) -> bool:
+    """But for what is reported."""
+    before, after = old.metadata, new.metadata
+    return (before.generation, before.deletionTimestamp) == (after.generation, after.deletionTimestamp)
