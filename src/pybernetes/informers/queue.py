@@ -10,11 +10,13 @@ import asyncio
 import collections
 from typing import Any
 
-from pybernetes.kits import causes
+from pybernetes.kits import causes, prometheus
 from pybernetes.kits.chance import Chance
 from pybernetes.kits.clock import Clock, Timer
 
 _TIME: tuple[str, Any] = ("", None)
+# Of how long keys wait and are worked on, in seconds.
+BOUNDS = prometheus.exponential(10e-9, 10, 10)
 
 
 class Closed(Exception):
@@ -31,8 +33,9 @@ class Queue:
         self._clock, self._chance = clock, chance
         self._first, self._cap = first, cap
         self._ready: collections.deque[str] = collections.deque()
-        self._dirty: set[str] = set()
-        self._processing: set[str] = set()
+        # Since when each key waits, or is handled.
+        self._dirty: dict[str, float] = {}
+        self._processing: dict[str, float] = {}
         self._because: dict[str, tuple[str, Any]] = {}
         self._failures: dict[str, int] = {}
         self._timers: dict[str, tuple[float, Timer]] = {}
@@ -40,11 +43,12 @@ class Queue:
         self._closed = False
         self.adds = 0
         self.retries = 0
+        self.waited, self.worked = prometheus.Histogram(BOUNDS), prometheus.Histogram(BOUNDS)
 
-    @property
-    def processing(self) -> int:
-        """How many keys are being handled now."""
-        return len(self._processing)
+    def running(self) -> list[float]:
+        """How long each key that is being handled has been so far, in seconds."""
+        now = self._clock.monotonic()
+        return [now - began for began in self._processing.values()]
 
     def add(self, key: str, because: str = "") -> None:
         """Have the key handled, once, after whatever is being done with it now. `because` is for those who ask why."""
@@ -54,7 +58,7 @@ class Queue:
         if key in self._dirty:
             return
         self.adds += 1
-        self._dirty.add(key)
+        self._dirty[key] = self._clock.monotonic()
         if key not in self._processing:
             self._offer(key)
 
@@ -106,8 +110,8 @@ class Queue:
                     self._wake()
                 raise
         key = self._ready.popleft()
-        self._dirty.discard(key)
-        self._processing.add(key)
+        now = self._processing[key] = self._clock.monotonic()
+        self.waited.observe(now - self._dirty.pop(key))
         return key
 
     def because(self, key: str) -> tuple[str, Any]:
@@ -115,7 +119,9 @@ class Queue:
         return self._because.pop(key, _TIME)
 
     def done(self, key: str) -> None:
-        self._processing.discard(key)
+        began = self._processing.pop(key, None)
+        if began is not None:
+            self.worked.observe(self._clock.monotonic() - began)
         if key in self._dirty:
             self._offer(key)
 
