@@ -12,6 +12,7 @@ from pybernetes.apiserver import request as requests
 from pybernetes.apiserver.authn import authenticator as authenticators
 from pybernetes.apiserver.authn import impersonation
 from pybernetes.apiserver.authz import authorizer as authorizers
+from pybernetes.apiserver.flowcontrol import longrunning
 from pybernetes.apiserver.storage import collection as collections
 
 # Looks at a request, completes it, or refuses it with a StatusError; what takes time is answered with an awaitable.
@@ -53,8 +54,11 @@ def build(
     async def handle(request: requests.Request) -> results.Result:
         seats: Seats | None = None
         entry: audit.Entry | None = None
+        began = metrics.now()
+        attribute(request)
+        running = metrics.running(request)
+        running.count += 1
         try:
-            attribute(request)
             waiting = authenticate(request)
             if waiting is not None:
                 await waiting
@@ -74,12 +78,12 @@ def build(
         except collections.Unwritable as error:
             # A store that cannot write now is a 500 that says so, never a crash.
             failure = errors.internal(f"etcdserver: {error}")
-            metrics.count(request, failure.code)
+            metrics.count(request, failure.code, began)
             if auditor is not None:
                 auditor.refused(request, entry, failure)
             raise failure from None
         except errors.StatusError as error:
-            metrics.count(request, error.code)
+            metrics.count(request, error.code, began)
             if auditor is not None:
                 auditor.refused(request, entry, error)
             raise
@@ -88,11 +92,15 @@ def build(
                 auditor.panicked(request, entry)
             raise
         finally:
+            running.count -= 1
             if seats is not None:
                 seats.leave()
-        metrics.count(request, getattr(result, "code", 200))
         if auditor is not None and entry is not None:
             auditor.answered(request, entry, result)
+        if type(result) in results.LASTING and longrunning.is_long(request.attributes):
+            metrics.last(request, getattr(result, "code", 200), began)
+        else:
+            metrics.count(request, getattr(result, "code", 200), began)
         return result
 
     return handle

@@ -96,6 +96,8 @@ class Forwarded(msgspec.Struct):
     bodiless: bool = False
 
 
+# Answers that may go on; `finished` of their request says when they end.
+LASTING = (Watched, Streamed, Forwarded, Tunnel)
 Result = Stored | Made | Listed | Watched | Document | Streamed | Forwarded | Tunnel
 
 

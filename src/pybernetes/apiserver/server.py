@@ -15,6 +15,7 @@ from pybernetes import client as clients
 from pybernetes import informers
 from pybernetes import store as stores
 from pybernetes.api import errors
+from pybernetes.api import version as api_version
 from pybernetes.api.types import core_v1
 from pybernetes.apiserver import (
     audit,
@@ -53,11 +54,11 @@ from pybernetes.apiserver.forwarding import backend, services, webhooks
 from pybernetes.apiserver.http import listener, responder
 from pybernetes.apiserver.resources import kind as kinds_
 from pybernetes.apiserver.resources import table as resource_table
-from pybernetes.apiserver.storage import claims, encryption
+from pybernetes.apiserver.storage import claims, encryption, timed
 from pybernetes.apiserver.storage import upkeep as upkeeps
 from pybernetes.kits import chance as chances
 from pybernetes.kits import clock as clocks
-from pybernetes.kits import tasks
+from pybernetes.kits import prometheus, tasks
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +89,7 @@ class ApiServer:
     ) -> None:
         self.settings = settings
         self._auditor = auditor
+        store = self._times = timed.TimedStore(store, clock.monotonic)
         if settings.encryption is not None:
             store = encryption.SealedStore(store, settings.encryption, chance)
         self._store = store
@@ -151,9 +153,11 @@ class ApiServer:
         self._definitions = definitions.Definitions(
             self.registry, store, webhooks=self.webhooks, clock=clock, chance=chance
         )
-        # Further lines of /metrics, of whoever shares the process.
-        self.more_metrics: list[Callable[[], Iterable[str]]] = []
-        self._metrics = metrics.Metrics(self._gauges, self.registry.resources(), more=self._more_metrics)
+        # What else is in /metrics, by the component that shares the process.
+        self.more_metrics: dict[str, Callable[[], Iterable[prometheus.Family]]] = {}
+        self._metrics = metrics.Metrics(
+            self._families, self.registry.resources(), custom=self.registry.find, clock=clock
+        )
         self._backend = backend.Backend(settings.kubelet_tls, clock)
         self._aggregation = aggregation.Aggregation(
             collection("apiregistration.k8s.io", "apiservices"),
@@ -366,7 +370,8 @@ class ApiServer:
                 on=settings.admission_on,
                 off=settings.admission_off,
                 allow_privileged=settings.allow_privileged,
-            )
+            ),
+            self._clock.monotonic,
         )
 
         def scope(kind: kinds_.Kind[Any]) -> scopes.Scope:
@@ -436,28 +441,54 @@ class ApiServer:
         problem = self._store_problem()
         return components.Condition(True, "ok") if problem is None else components.Condition(False, problem)
 
-    def _more_metrics(self) -> Iterator[str]:
-        if self._fairness is not None:
-            yield from self._fairness.counters()
-        if self._auditor is not None:
-            yield from self._auditor.counters()
-        for lines in self.more_metrics:
-            yield from lines()
-
-    def _gauges(self) -> Iterator[tuple[str, str, float]]:
+    def _families(self) -> Iterator[prometheus.Family]:
+        """What is not counted with the requests."""
         objects: dict[tuple[str, str], int] = {}
         watching: dict[tuple[str, str], int] = {}
+        told: dict[tuple[str, str], int] = {}
         for group, name, collection in self.registry:
             # The versions of a custom resource show the same objects, where they have been loaded, to watchers of
             # their own.
             at = (group, name)
             objects[at] = max(objects.get(at, 0), len(collection))
             watching[at] = watching.get(at, 0) + len(collection.watchers)
-        for (group, name), count in objects.items():
-            resource = f"{name}.{group}" if group else name
-            yield "apiserver_storage_objects", f'resource="{resource}"', float(count)
-        for (group, name), count in watching.items():
-            yield "apiserver_registered_watchers", f'group="{group}",kind="{name}"', float(count)
-        yield "apiserver_current_connections", "", float(len(self._listener))
+            told[at] = told.get(at, 0) + collection.watchers.told
+        yield prometheus.Family(
+            "apiserver_storage_objects",
+            prometheus.GAUGE,
+            "Number of stored objects at the time of last check split by kind.",
+            [({"resource": f"{name}.{group}" if group else name}, count) for (group, name), count in objects.items()],
+        )
+        yield prometheus.Family(
+            "apiserver_resource_objects",
+            prometheus.GAUGE,
+            "Number of stored objects at the time of last check split by kind.",
+            [({"group": group, "resource": name}, count) for (group, name), count in objects.items()],
+        )
+        yield prometheus.Family(
+            "apiserver_registered_watchers",
+            prometheus.GAUGE,
+            "Number of watchers now, split by what they watch.",
+            [({"group": group, "kind": name}, count) for (group, name), count in watching.items()],
+        )
+        yield prometheus.Family(
+            "apiserver_watch_events_total",
+            prometheus.COUNTER,
+            "Number of events sent in watch clients",
+            [({"group": group, "resource": name}, count) for (group, name), count in told.items() if count],
+        )
+        yield prometheus.Family(
+            "apiserver_current_connections",
+            prometheus.GAUGE,
+            "Number of connections that clients have open.",
+            [({}, len(self._listener))],
+        )
+        yield api_version.build_info()
+        yield from self._times.families()
         if self._fairness is not None:
-            yield from self._fairness.gauges()
+            yield from self._fairness.families()
+        if self._auditor is not None:
+            yield from self._auditor.families()
+        yield from self._admission.families()
+        for families in self.more_metrics.values():
+            yield from families()

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import platform
-
 from pybernetes.api import version
 
 
 def info() -> dict[str, str]:
     """The document at /version."""
-    machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
     return {
         "major": version.MAJOR,
         "minor": version.MINOR,
@@ -17,11 +14,5 @@ def info() -> dict[str, str]:
         "emulationMinor": version.MINOR,
         "minCompatibilityMajor": version.MAJOR,
         "minCompatibilityMinor": version.MIN_COMPATIBLE_MINOR,
-        "gitVersion": version.GIT_VERSION,
-        "gitCommit": "",
-        "gitTreeState": "clean",
-        "buildDate": "1970-01-01T00:00:00Z",
-        "goVersion": f"python{platform.python_version()}",
-        "compiler": platform.python_implementation(),
-        "platform": f"linux/{machine}",
+        **version.build(),
     }

@@ -7,6 +7,7 @@ One connection pool per client. Certificates come from a kubeconfig entry (`clie
 from __future__ import annotations
 
 import ssl
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -21,7 +22,8 @@ NETWORK_ERRORS = (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, Tim
 
 
 class HttpsTransport:
-    """`server` is a base URL; `token` a bearer token, where no client certificate is used."""
+    """`server` is a base URL; `token` a bearer token, where no client certificate is used. `answered` counts what
+    comes back, by status code (`<error>` for no answer), method and host."""
 
     def __init__(
         self,
@@ -31,8 +33,11 @@ class HttpsTransport:
         token: str = "",
         user_agent: str = "pybernetes",
         timeout: float = 60.0,
+        answered: Counter[tuple[str, str, str]] | None = None,
     ) -> None:
         self._server = server.rstrip("/")
+        self._host = self._server.partition("://")[2]
+        self._answered: Counter[tuple[str, str, str]] = Counter() if answered is None else answered
         self._tls = tls
         self._headers = {"User-Agent": user_agent, "Accept": transports.JSON}
         self._bearer: dict[str, str] = {}
@@ -69,6 +74,7 @@ class HttpsTransport:
                 timeout=self._watch_timeout,
                 ssl=self._tls or True,
             ) as response:
+                self._count(call, str(response.status))
                 if response.status >= 400:
                     raise wire.failure(response.status, await response.read())
                 yield _Stream(response.content, call.resource.type)
@@ -88,6 +94,9 @@ class HttpsTransport:
             )
         return self._session
 
+    def _count(self, call: transports.Call, code: str) -> None:
+        self._answered[code, call.method, self._host] += 1
+
     async def _exchange(self, call: transports.Call, accept: str) -> tuple[bytes, str]:
         data = None if call.body is None else codecs.encode(call.body)
         headers = {"Accept": accept, **self._bearer}
@@ -104,10 +113,12 @@ class HttpsTransport:
                 ssl=self._tls or True,
             ) as response:
                 body = await response.read()
+                self._count(call, str(response.status))
                 if response.status >= 400:
                     raise wire.failure(response.status, body)
                 return body, response.headers.get("Content-Type", "")
         except NETWORK_ERRORS as error:
+            self._count(call, "<error>")
             raise ConnectionError(f"{self._server}: {_reason(error)}") from error
 
 

@@ -7,6 +7,7 @@ import os
 import pathlib
 import ssl
 import tempfile
+from collections import Counter
 from typing import Any
 
 import yaml
@@ -94,16 +95,31 @@ def without(config: dict[str, Any], removed: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-def client(path: pathlib.Path, *, user_agent: str = "pybernetes", server: str = "") -> clients.Client:
-    """A client for the file's current context, or for that user at another server. Raises KubeconfigError."""
+def client(
+    path: pathlib.Path,
+    *,
+    user_agent: str = "pybernetes",
+    server: str = "",
+    answered: Counter[tuple[str, str, str]] | None = None,
+) -> clients.Client:
+    """A client for the file's current context, or for that user at another server. Raises KubeconfigError.
+
+    `answered` as for `https.HttpsTransport`.
+    """
     config = read(path)
     try:
-        return _client(config, path, user_agent, server)
+        return _client(config, path, user_agent, server, answered)
     except (KeyError, TypeError, AttributeError, ValueError, OSError) as error:
         raise KubeconfigError(f"{path} cannot be used: {type(error).__name__} {error}") from error
 
 
-def _client(config: dict[str, Any], path: pathlib.Path, user_agent: str, server: str) -> clients.Client:
+def _client(
+    config: dict[str, Any],
+    path: pathlib.Path,
+    user_agent: str,
+    server: str,
+    answered: Counter[tuple[str, str, str]] | None,
+) -> clients.Client:
     # aiohttp is large, and whoever only writes kubeconfigs does not need it.
     from pybernetes.client import https
 
@@ -114,7 +130,9 @@ def _client(config: dict[str, Any], path: pathlib.Path, user_agent: str, server:
     token = user.get("token", "")
     if not token and "tokenFile" in user:
         token = (path.parent / user["tokenFile"]).read_text().strip()
-    transport = https.HttpsTransport(server or cluster["server"], tls=tls, token=token, user_agent=user_agent)
+    transport = https.HttpsTransport(
+        server or cluster["server"], tls=tls, token=token, user_agent=user_agent, answered=answered
+    )
     return clients.Client(transport, manager=user_agent)
 
 

@@ -114,7 +114,7 @@ class ControlPlane:
                 ),
             )
             running = controllers.Controllers(context, only=self._controllers)
-            self.api.more_metrics = [lambda: queue_metrics.lines(context.queues)]
+            self.api.more_metrics["kube-controller-manager"] = lambda: queue_metrics.families(context.queues)
             try:
                 await tools.informers.start()
                 await running.run()
@@ -130,6 +130,7 @@ class ControlPlane:
             running = scheduler.Scheduler(
                 client, tools.informers, clock=self._clock, chance=self._chance, recorder=tools.recorder
             )
+            self.api.more_metrics["kube-scheduler"] = running.families
             ready = asyncio.ensure_future(running.ready.wait())
             ready.add_done_callback(lambda _: self._scheduling.set())
             try:

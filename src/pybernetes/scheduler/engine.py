@@ -23,6 +23,7 @@ from pybernetes.scheduler import (
     desk,
     extenders,
     failure,
+    metrics,
     preemption,
     profiles,
     queue,
@@ -63,6 +64,7 @@ class Engine:
         self._cluster, self._writes, self._profiles, self._recorders = cluster, written, profiles, recorders
         self._desk, self._clock, self._chance = at_desk, clock, chance
         self.queue = queue.SchedulingQueue(clock, self._helps, first=first_backoff, last=last_backoff)
+        self.metrics = metrics.Metrics()
         self._extenders = outside
         self._tasks = Tasks()
         self._binding = asyncio.Semaphore(BINDINGS)
@@ -119,6 +121,7 @@ class Engine:
     async def _attend(self, pending: queue.Pending) -> None:
         """Places the pod, or says why it cannot be placed."""
         cluster = self._cluster
+        pending.began = self._clock.monotonic()
         pod = cluster.current(pending.pod)
         if pod is None or not cluster.is_ours(pod):
             self.queue.placed(pending)
@@ -137,6 +140,7 @@ class Engine:
             node, outside = await self._ask_outside(pod, decision, promised)
         else:
             node = decision.place(promised, row)
+        self.metrics.decided(self._clock.monotonic() - pending.began)
         if node is None:
             await self._unfit(pending, decision, promised, outside)
             return
@@ -229,6 +233,7 @@ class Engine:
         ineligible = preemption.ineligible(pod, nominated, misfit, cluster.nodes, cluster.pod)
         if ineligible is not None:
             return failure.no_preemption(ineligible, claims=claims), None
+        self.metrics.preempting()
         now = self._clock.time()
         search = await preemption.Preemption(
             decision,
@@ -259,6 +264,7 @@ class Engine:
 
     def _remove(self, pending: queue.Pending, best: preemption.Candidate) -> None:
         victims = [victim for victim in best.victims if victim.metadata.deletionTimestamp is None]
+        self.metrics.preempted(len(best.victims))
         lower = self._cluster.nominations.below(best.node, pending.pod.spec.priority or 0)
         for other in lower:
             self._cluster.nominations.remove(other.metadata.uid)
@@ -320,8 +326,11 @@ class Engine:
             for one in kept:
                 one.plugin.unreserve(one.plan, self._cluster.nodes)
         self.queue.placed(pending)
+        now, profile = self._clock.monotonic(), self._cluster.profile_of(pod)
+        self.metrics.attempted(metrics.SCHEDULED, profile, now - pending.began)
+        self.metrics.scheduled(pending.attempts, now - pending.entered)
         message = f"Successfully assigned {key_of(pod)} to {node}"
-        self._recorders[self._cluster.profile_of(pod)].event(pod, "Normal", "Scheduled", message)
+        self._recorders[profile].event(pod, "Normal", "Scheduled", message)
 
     def _fail(
         self,
@@ -334,13 +343,16 @@ class Engine:
         error: bool = False,
     ) -> None:
         pod = pending.pod
+        profile = self._cluster.profile_of(pod)
+        result = metrics.ERROR if error else metrics.UNSCHEDULABLE
+        self.metrics.attempted(result, profile, self._clock.monotonic() - pending.began)
         self.queue.failed(pending, rejected_by, error=error)
         current = self._cluster.current(pod)
         if current is None:
             return
         if nominated is not None:
             self._cluster.nominations.put(current, self._cluster.shape(current), nominated)
-        recorder = self._recorders[self._cluster.profile_of(pod)]
+        recorder = self._recorders[profile]
         recorder.event(pod, "Warning", "FailedScheduling", failure.for_event(message))
         self._tasks.spawn(
             self._writes.unschedulable(current, reason, message, nominated), name=f"status of {key_of(pod)}"

@@ -32,12 +32,13 @@ Helps = Callable[[str, "Pending", changes.Event], bool]
 
 
 class Pending:
-    """A pod on its way. `rejected_by` names the plugins that turned it down everywhere."""
+    """A pod on its way. `rejected_by` names the plugins that turned it down everywhere; `entered` is when it came,
+    `since` when it began to wait as it waits now, `began` when its last attempt did."""
 
-    __slots__ = ("attempts", "failed", "held", "pod", "rejected_by", "seen", "since", "tried")
+    __slots__ = ("attempts", "began", "entered", "failed", "held", "pod", "rejected_by", "seen", "since", "tried")
 
     def __init__(self, pod: core_v1.Pod, since: float) -> None:
-        self.pod, self.since = pod, since
+        self.pod, self.since, self.entered, self.began = pod, since, since, since
         self.attempts = 0
         self.tried = 0.0
         self.seen = 0

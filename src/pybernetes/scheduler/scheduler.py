@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 import importlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from pybernetes.client import Client
 from pybernetes.informers import Informers, Recorder
+from pybernetes.kits import prometheus
 from pybernetes.kits.chance import Chance
 from pybernetes.kits.clock import Clock
 
@@ -35,6 +36,7 @@ class Scheduler:
         self._client, self._informers, self._clock, self._chance = client, informers, clock, chance
         self._recorder, self._config = recorder, config
         self.ready = asyncio.Event()
+        self._families: Callable[[], Iterable[prometheus.Family]] = tuple
 
     async def run(self) -> None:
         """Work until cancelled; `ready` is set when the first pod can be scheduled.
@@ -54,9 +56,14 @@ class Scheduler:
             recorder=self._recorder,
             config=self._config,
         )
+        self._families = lambda: engine.metrics.families(engine.queue.counts())
         await cluster.start(engine.queue)
         self.ready.set()
         await engine.run()
+
+    def families(self) -> Iterable[prometheus.Family]:
+        """For /metrics; nothing before it runs."""
+        return self._families()
 
     async def close(self) -> None:
         """Nothing outlives `run`."""

@@ -5,7 +5,7 @@ Plugins say what concerns them, so that for each kind of request there is a shor
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import msgspec
@@ -13,7 +13,10 @@ import msgspec
 from pybernetes.api import errors
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver.resources import kind as kinds
+from pybernetes.kits import prometheus
 
+# Of how long a step takes, in seconds.
+BOUNDS = (0.005, 0.025, 0.1, 0.5, 1.0, 2.5)
 CREATE = "CREATE"
 UPDATE = "UPDATE"
 DELETE = "DELETE"
@@ -107,23 +110,49 @@ Step = Callable[[Attributes], Awaitable[None]]
 
 
 class Admission:
-    """The plugins in their order."""
+    """The plugins in their order. `now` is a clock's monotonic time."""
 
-    def __init__(self, plugins: Sequence[Plugin]) -> None:
+    def __init__(self, plugins: Sequence[Plugin], now: Callable[[], float]) -> None:
         self._plugins = plugins
+        self._now = now
+        # By step, operation, and whether it was refused.
+        self._timed: dict[tuple[str, str, bool], prometheus.Histogram] = {}
         self._steps: dict[tuple[str, str, str, str], tuple[list[Step], list[Step]]] = {}
 
     async def admit(self, attributes: Attributes) -> None:
-        for step in self._of(attributes)[0]:
-            await step(attributes)
-        if attributes.again:
-            attributes.is_again = True
+        began, refused = self._now(), True
+        try:
             for step in self._of(attributes)[0]:
                 await step(attributes)
+            if attributes.again:
+                attributes.is_again = True
+                for step in self._of(attributes)[0]:
+                    await step(attributes)
+            refused = False
+        finally:
+            self._observe("admit", attributes.operation, refused, began)
 
     async def validate(self, attributes: Attributes) -> None:
-        for step in self._of(attributes)[1]:
-            await step(attributes)
+        began, refused = self._now(), True
+        try:
+            for step in self._of(attributes)[1]:
+                await step(attributes)
+            refused = False
+        finally:
+            self._observe("validate", attributes.operation, refused, began)
+
+    def families(self) -> Iterator[prometheus.Family]:
+        """For /metrics."""
+        yield prometheus.Family(
+            "apiserver_admission_step_admission_duration_seconds",
+            prometheus.HISTOGRAM,
+            "Admission sub-step latency histogram in seconds, broken out for each operation and step type (validate or "
+            "admit).",
+            [
+                ({"operation": operation, "rejected": str(refused).lower(), "type": step}, timed)
+                for (step, operation, refused), timed in self._timed.items()
+            ],
+        )
 
     async def close(self) -> None:
         for plugin in self._plugins:
@@ -133,6 +162,13 @@ class Admission:
         """All there is to ask where nothing is written."""
         await self.admit(attributes)
         await self.validate(attributes)
+
+    def _observe(self, step: str, operation: str, refused: bool, began: float) -> None:
+        at = (step, operation, refused)
+        timed = self._timed.get(at)
+        if timed is None:
+            timed = self._timed[at] = prometheus.Histogram(BOUNDS)
+        timed.observe(self._now() - began)
 
     def _of(self, attributes: Attributes) -> tuple[list[Step], list[Step]]:
         resource = attributes.kind.resource

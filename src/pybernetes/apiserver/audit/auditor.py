@@ -15,6 +15,7 @@ from pybernetes.apiserver.flowcontrol import longrunning
 from pybernetes.apiserver.http import render
 from pybernetes.kits import chance as chances
 from pybernetes.kits import clock as clocks
+from pybernetes.kits import prometheus
 
 REMEMBERED = 20_000
 PATCH = ("application/json-patch+json", "application/merge-patch+json", "application/strategic-merge-patch+json")
@@ -76,9 +77,7 @@ class Auditor:
         if scope.level == policy.NONE:
             return
         status = _status(result)
-        if isinstance(result, results.Watched | results.Streamed | results.Tunnel | results.Forwarded) and (
-            longrunning.is_long(request.attributes)
-        ):
+        if type(result) in results.LASTING and longrunning.is_long(request.attributes):
             if policy.STARTED not in scope.omitted:
                 self._write(request, entry, scope, policy.STARTED, status)
             request.finished = lambda: self._complete(request, entry, scope, status, b"")
@@ -109,13 +108,20 @@ class Auditor:
         status = meta_v1.Status(status="Failure", message="APIServer panic'd", reason="InternalError", code=500)
         self._write(request, entry, scope, policy.PANIC, events.status_of(status))
 
-    def counters(self) -> Iterator[str]:
-        """For /metrics: lines."""
-        yield "# TYPE apiserver_audit_event_total counter"
-        yield f"apiserver_audit_event_total {sum(self._written.values())}"
-        yield "# TYPE apiserver_audit_level_total counter"
-        for level, number in self._written.items():
-            yield f'apiserver_audit_level_total{{level="{level}"}} {number}'
+    def families(self) -> Iterator[prometheus.Family]:
+        """For /metrics."""
+        yield prometheus.Family(
+            "apiserver_audit_event_total",
+            prometheus.COUNTER,
+            "Counter of audit events generated and sent to the audit backend.",
+            [({}, sum(self._written.values()))],
+        )
+        yield prometheus.Family(
+            "apiserver_audit_level_total",
+            prometheus.COUNTER,
+            "Counter of policy levels for audit events (1 per request).",
+            [({"level": level}, number) for level, number in self._written.items()],
+        )
 
     # -- inside
 

@@ -13,6 +13,7 @@ from pybernetes.apiserver.storage import collection as collections
 from pybernetes.apiserver.storage import following, selection
 from pybernetes.apiserver.storage import item as items
 from pybernetes.kits import clock as clocks
+from pybernetes.kits import prometheus
 
 REMEMBERED = 20_000
 # A level's demand is looked at this often while there is any to speak of, in seconds.
@@ -181,31 +182,41 @@ class Fairness:
         for name, limit in limits.items():
             self.levels[name].limit = limit
 
-    def gauges(self) -> Iterator[tuple[str, str, float]]:
-        """For /metrics: (name, labels, value)."""
-        prefix = "apiserver_flowcontrol"
-        for name, level in self.levels.items():
-            labels = f'priority_level="{name}"'
-            yield f"{prefix}_nominal_limit_seats", labels, level.bounds.nominal
-            yield f"{prefix}_lower_limit_seats", labels, level.bounds.least
-            yield f"{prefix}_upper_limit_seats", labels, level.bounds.most
-            yield f"{prefix}_current_limit_seats", labels, level.limit
-            yield f"{prefix}_current_executing_seats", labels, level.seats
-            yield f"{prefix}_current_inqueue_requests", labels, level.waiting
-            yield f"{prefix}_current_executing_requests", labels, level.executing
-
-    def counters(self) -> Iterator[str]:
-        """For /metrics: lines."""
-        yield "# TYPE apiserver_flowcontrol_dispatched_requests_total counter"
-        for name, level in self.levels.items():
-            for schema, number in level.dispatched.items():
-                labels = f'flow_schema="{schema}",priority_level="{name}"'
-                yield f"apiserver_flowcontrol_dispatched_requests_total{{{labels}}} {number}"
-        yield "# TYPE apiserver_flowcontrol_rejected_requests_total counter"
-        for name, level in self.levels.items():
-            for (schema, reason), number in level.rejected.items():
-                labels = f'flow_schema="{schema}",priority_level="{name}",reason="{reason}"'
-                yield f"apiserver_flowcontrol_rejected_requests_total{{{labels}}} {number}"
+    def families(self) -> Iterator[prometheus.Family]:
+        """For /metrics."""
+        gauges: tuple[tuple[str, str, Callable[[levels.Level], float]], ...] = (
+            ("nominal_limit_seats", "Nominal number of execution seats", lambda level: level.bounds.nominal),
+            ("lower_limit_seats", "Lower bound on the number of execution seats", lambda level: level.bounds.least),
+            ("upper_limit_seats", "Upper bound on the number of execution seats", lambda level: level.bounds.most),
+            ("current_limit_seats", "Current number of execution seats", lambda level: level.limit),
+            ("current_executing_seats", "Seats of the requests that are executing", lambda level: level.seats),
+            ("current_inqueue_requests", "Requests that are waiting in queues", lambda level: level.waiting),
+            ("current_executing_requests", "Requests that are executing", lambda level: level.executing),
+        )
+        for name, help_, value in gauges:
+            samples = [({"priority_level": at}, value(level)) for at, level in self.levels.items()]
+            help_ = f"{help_} of each priority level"
+            yield prometheus.Family(f"apiserver_flowcontrol_{name}", prometheus.GAUGE, help_, samples)
+        yield prometheus.Family(
+            "apiserver_flowcontrol_dispatched_requests_total",
+            prometheus.COUNTER,
+            "Number of requests executed by API Priority and Fairness subsystem",
+            [
+                ({"flow_schema": schema, "priority_level": at}, number)
+                for at, level in self.levels.items()
+                for schema, number in level.dispatched.items()
+            ],
+        )
+        yield prometheus.Family(
+            "apiserver_flowcontrol_rejected_requests_total",
+            prometheus.COUNTER,
+            "Number of requests rejected by API Priority and Fairness subsystem",
+            [
+                ({"flow_schema": schema, "priority_level": at, "reason": reason}, number)
+                for at, level in self.levels.items()
+                for (schema, reason), number in level.rejected.items()
+            ],
+        )
 
 
 def _is_fixed(obj: Any) -> bool:

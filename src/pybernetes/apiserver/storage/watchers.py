@@ -46,11 +46,15 @@ class _Group:
         self.prefix = prefix
         self.members: dict[Receiver, None] = {}
 
-    def deliver(self, batch: Sequence[changed.Change]) -> None:
+    def deliver(self, batch: Sequence[changed.Change]) -> int:
+        """How many events were handed out."""
         events, frames = self.render(batch)
-        if events:
-            for member in tuple(self.members):
-                member.events(events, frames)
+        if not events:
+            return 0
+        members = tuple(self.members)
+        for member in members:
+            member.events(events, frames)
+        return len(events) * len(members)
 
     def render(self, batch: Sequence[changed.Change]) -> tuple[list[tuple[str, items.Item]], list[bytes]]:
         events = []
@@ -74,6 +78,8 @@ class Watchers:
         self._selectable = selectable
         self._groups: dict[GroupKey, _Group] = {}
         self.objects = 0
+        # Events that were handed out.
+        self.told = 0
 
     def __len__(self) -> int:
         return sum(len(group.members) for group in self._groups.values())
@@ -90,6 +96,7 @@ class Watchers:
             events, frames = group.render(past)
             if events:
                 receiver.events(events, frames)
+                self.told += len(events)
         group.members[receiver] = None
         self.objects += key.encode is None
 
@@ -104,7 +111,7 @@ class Watchers:
 
     def deliver(self, batch: Sequence[changed.Change]) -> None:
         for group in tuple(self._groups.values()):
-            group.deliver(batch)
+            self.told += group.deliver(batch)
 
     def end(self) -> None:
         """No more events for anybody."""

@@ -4,6 +4,7 @@ from typing import Any
 
 from pybernetes.apiserver.admission import plugin
 from pybernetes.apiserver.resources.core import pods
+from pybernetes.kits import clock
 from tests.fakes import apiserver as fakes
 
 
@@ -31,7 +32,7 @@ class OfExec(Noting):
 
 async def test_those_are_asked_whom_it_concerns() -> None:
     log: list[str] = []
-    admission = plugin.Admission([Noting(log, "all"), OfExec(log, "exec")])
+    admission = plugin.Admission([Noting(log, "all"), OfExec(log, "exec")], clock.VirtualClock().monotonic)
     await admission.admit(attributes())
     assert log == ["all"]
     log.clear()
@@ -41,7 +42,7 @@ async def test_those_are_asked_whom_it_concerns() -> None:
 
 async def test_a_change_brings_one_more_round() -> None:
     log: list[str] = []
-    admission = plugin.Admission([Noting(log, "one"), Noting(log, "two", changes=True)])
+    admission = plugin.Admission([Noting(log, "one"), Noting(log, "two", changes=True)], clock.VirtualClock().monotonic)
     await admission.admit(attributes())
     assert log == ["one", "two", "one again", "two again"]
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pybernetes import store as stores
-from pybernetes.api import scheme
-from pybernetes.apiserver.storage import keys
+from pybernetes.apiserver.storage import keys, passing
 from pybernetes.apiserver.storage.encryption import configuration, providers
 from pybernetes.kits import chance as chances
 
 
-class SealedStore:
+class SealedStore(passing.PassingStore):
     """The store `inside`, as its readers and writers know it; what is not sealed passes as it is.
 
     A value that cannot be opened raises Unavailable, which says where it is: while a key is missing, nothing is served
@@ -19,40 +18,14 @@ class SealedStore:
     """
 
     def __init__(self, inside: stores.Store, config: configuration.Configuration, chance: chances.Chance) -> None:
-        self._inside, self._config, self._chance = inside, config, chance
-        self._prefixes: dict[str, providers.Providers | None] = {}
-        self._built_in = {
-            keys.prefix(resource): (resource.group, resource.name)
-            for resource in scheme.resources()
-            if "/" not in resource.name and resource.type_name
-        }
+        super().__init__(inside)
+        self._config, self._chance = config, chance
+        self._providers: dict[keys.Place, providers.Providers | None] = {}
         self._stale: set[str] = set()
 
     def is_stale(self, key: str) -> bool:
         """Whether the value would be kept in another form if it were written now."""
         return key in self._stale
-
-    @property
-    def shared(self) -> bool:
-        return self._inside.shared
-
-    @property
-    def unbroken(self) -> int:
-        return self._inside.unbroken
-
-    @property
-    def problem(self) -> str | None:
-        return self._inside.problem
-
-    @property
-    def revision(self) -> int:
-        return self._inside.revision
-
-    async def current(self) -> int:
-        return await self._inside.current()
-
-    async def reach(self, revision: int) -> None:
-        await self._inside.reach(revision)
 
     async def get(self, key: str, *, revision: int = 0) -> stores.Entry | None:
         entry = await self._inside.get(key, revision=revision)
@@ -90,25 +63,14 @@ class SealedStore:
 
         return await self._inside.watch(prefix, after=after, sink=opening)
 
-    async def compact(self, revision: int) -> None:
-        await self._inside.compact(revision)
-
-    async def close(self) -> None:
-        await self._inside.close()
-
     # -- inside
 
     def _of(self, key: str) -> providers.Providers | None:
         """What seals the values below a key, or of a prefix."""
-        first, _, rest = key.removeprefix(keys.ROOT).partition("/")
-        second = rest.partition("/")[0]
-        prefix = f"{keys.ROOT}{first}/{second}/"
-        if prefix not in self._built_in and (f"{keys.ROOT}{first}/" in self._built_in or "." not in first):
-            prefix = f"{keys.ROOT}{first}/"
-        if prefix not in self._prefixes:
-            group, resource = self._built_in.get(prefix, (first, second))
-            self._prefixes[prefix] = self._config.providers_of(group, resource, self._chance)
-        return self._prefixes[prefix]
+        place = keys.place(key)
+        if place not in self._providers:
+            self._providers[place] = self._config.providers_of(*place, self._chance)
+        return self._providers[place]
 
     def _told(self, conflict: stores.Conflict) -> stores.Conflict:
         found = conflict.current

@@ -1,0 +1,92 @@
+"""/metrics: upstream's names and labels, and a text that every scraper can read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+
+from pybernetes.kits.clock import settle
+from tests.fakes import apiserver as fakes
+from tests.fakes import scrape
+
+MAPS = "/api/v1/namespaces/default/configmaps"
+Found = dict[tuple[str, tuple[tuple[str, str], ...]], float]
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[fakes.FakeServer]:
+    async with fakes.FakeServer() as running:
+        yield running
+
+
+async def scraped(server: fakes.FakeServer) -> Found:
+    return scrape.parse((await server.ask("GET", "/metrics")).body.decode())
+
+
+def of(found: Found, name: str, **labels: str) -> float:
+    """The sum over what has these labels."""
+    wanted = set(labels.items())
+    return sum(value for (sample, has), value in found.items() if sample == name and wanted <= set(has))
+
+
+def manifest(name: str) -> bytes:
+    return json.dumps({"metadata": {"name": name}}).encode()
+
+
+async def test_requests_by_what_they_are_about(server: fakes.FakeServer) -> None:
+    before = await scraped(server)
+    await server.ask("POST", MAPS, manifest("a"))
+    await server.ask("POST", MAPS + "?dryRun=All", manifest("b"))
+    await server.ask("GET", MAPS + "/a")
+    await server.ask("GET", MAPS + "/none")
+    await server.ask("GET", MAPS)
+    await server.ask("GET", "/api/v1/configmaps")
+    found = await scraped(server)
+    about = {"resource": "configmaps", "group": "", "version": "v1", "component": "apiserver"}
+    total, timed = "apiserver_request_total", "apiserver_request_duration_seconds_count"
+    created = {"verb": "POST", "scope": "resource", "code": "201", "dry_run": "", **about}
+    assert of(found, total, **created) - of(before, total, **created) == 1
+    assert of(found, total, verb="POST", dry_run="All", **about) == 1
+    assert of(found, total, verb="GET", scope="resource", code="404", **about) == 1
+    assert of(found, timed, verb="GET", scope="resource", **about) == 2
+    assert of(found, total, verb="LIST", scope="namespace", **about) == 1
+    assert of(found, total, verb="LIST", scope="cluster", **about) == 1
+    assert of(found, "apiserver_admission_step_admission_duration_seconds_count", type="admit", operation="CREATE") >= 2
+    assert of(found, "etcd_request_duration_seconds_count", operation="create", resource="configmaps") >= 1
+    assert of(found, "apiserver_storage_objects", resource="configmaps") >= 1
+
+
+async def test_paths_that_clients_make_up_are_one(server: fakes.FakeServer) -> None:
+    before = len(await scraped(server))
+    for number in range(50):
+        await server.ask("GET", f"/apis/made{number}.up/v1/things")
+    assert len(await scraped(server)) - before < 60
+
+
+async def test_watches_last(server: fakes.FakeServer) -> None:
+    wire = await server.watch(MAPS + "?watch=1")
+    await server.ask("POST", MAPS, manifest("a"))
+    await wire.event()
+    found = await scraped(server)
+    watching = {"verb": "WATCH", "resource": "configmaps"}
+    assert of(found, "apiserver_longrunning_requests", **watching) == 1
+    assert of(found, "apiserver_request_duration_seconds_count", **watching) == 0
+    assert of(found, "apiserver_watch_events_total", resource="configmaps") >= 1
+    await wire.close()
+    await settle()
+    found = await scraped(server)
+    assert of(found, "apiserver_longrunning_requests", **watching) == 0
+    assert of(found, "apiserver_request_duration_seconds_count", **watching) == 1
+
+
+async def test_who_comes_and_what_runs(server: fakes.FakeServer) -> None:
+    await server.ask("GET", MAPS, token="nobody knows")
+    found = await scraped(server)
+    assert of(found, "authentication_attempts", result="failure") == 1
+    assert of(found, "kubernetes_build_info", major="1", minor="36") == 1
+    # The one that asks.
+    assert of(found, "apiserver_current_inflight_requests", request_kind="readOnly") == 1
+    assert of(found, "apiserver_current_inflight_requests", request_kind="mutating") == 0
+    assert of(found, "process_start_time_seconds") > 0
