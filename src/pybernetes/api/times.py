@@ -27,17 +27,18 @@ def parse(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
 
 
-_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
-_PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(h|ms|m|us|µs|ns|s)")
+_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ns": 1e-9}
+_PART = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)")
+_WHOLE = re.compile(rf"[-+]?(?:0|(?:{_PART.pattern})+)")
+_BARE = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)")
 
 
 def duration(text: str) -> float:
-    """Seconds of one of Go's durations, such as `1m30s`; 0 for none. Raises ValueError."""
-    if text in ("", "0"):
+    """Seconds of one of Go's durations, such as `1m30s`; 0 for none. Raises ValueError, worded as Go words it."""
+    if not text:
         return 0.0
-    magnitude = text.removeprefix("-")
-    parts = list(_PART.finditer(magnitude))
-    if not parts or "".join(part.group() for part in parts) != magnitude:
-        raise ValueError(f'time: invalid duration "{text}"')
-    seconds = sum(float(part.group(1)) * _UNITS[part.group(2)] for part in parts)
-    return -seconds if magnitude != text else seconds
+    if not _WHOLE.fullmatch(text):
+        what = "missing unit in duration" if _BARE.fullmatch(text) else "invalid duration"
+        raise ValueError(f'time: {what} "{text}"')
+    total = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
+    return -total if text.startswith("-") else total

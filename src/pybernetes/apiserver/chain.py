@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from pybernetes.api import errors, names
+from pybernetes.api import errors, names, times
 from pybernetes.apiserver import audit, results
 from pybernetes.apiserver import metrics as metrics_
 from pybernetes.apiserver import request as requests
@@ -64,6 +65,8 @@ def build(
                 await waiting
             if auditor is not None:
                 entry = auditor.begin(request)
+            if "timeout=" in request.raw_query:
+                _shorten(request)
             waiting = impersonate(request)
             if waiting is not None:
                 await waiting
@@ -87,6 +90,14 @@ def build(
             if auditor is not None:
                 auditor.refused(request, entry, error)
             raise
+        except asyncio.CancelledError:
+            if not request.expired:
+                raise
+            failure = _expired(request)
+            metrics.count(request, failure.code, began)
+            if auditor is not None:
+                auditor.refused(request, entry, failure)
+            raise failure from None
         except Exception:
             if auditor is not None and entry is not None:
                 auditor.panicked(request, entry)
@@ -112,6 +123,29 @@ def attribute(request: requests.Request) -> None:
     request.attributes = requests.parse(request.method, request.path, watching)
     if "Selector" in request.raw_query and request.attributes.verb in SELECTING and request.attributes.resource:
         request.attributes = _selecting(request)
+
+
+def _shorten(request: requests.Request) -> None:
+    """Clients may want to wait less than they are let, and say so in `timeout`. Raises StatusError 400."""
+    text = request.query.get("timeout", "")
+    if not text or longrunning.is_long(request.attributes):
+        return
+    try:
+        request.timeout = max(times.duration(text), 0.0)
+    except ValueError as error:
+        raise errors.bad_request(f"invalid timeout specified in the request URL - {error}") from None
+
+
+def _expired(request: requests.Request) -> errors.StatusError:
+    """The request was cancelled because its time is over: it goes on to tell its client."""
+    task = asyncio.current_task()
+    if task is not None:
+        task.uncancel()
+    if request.attributes.verb in metrics_.READS:
+        why = "request did not complete within the allotted timeout"
+    else:
+        why = "request did not complete within requested timeout - context deadline exceeded"
+    return errors.timeout(f"Timeout: {why}", 0)
 
 
 # Requests for many objects, which selectors narrow.

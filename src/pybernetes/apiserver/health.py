@@ -15,14 +15,10 @@ Check = Callable[[], str | None]
 
 
 class Health:
-    """`live` are the checks of /livez and /healthz; /readyz also asks the `ready` ones."""
+    """`checks` are those of each of ROOTS that is served, by their names; who gives them may add more later."""
 
-    def __init__(self, *, live: Mapping[str, Check], ready: Mapping[str, Check]) -> None:
-        self._checks = {
-            "/healthz": dict(live),
-            "/livez": dict(live),
-            "/readyz": {**live, **ready},
-        }
+    def __init__(self, checks: Mapping[str, Mapping[str, Check]]) -> None:
+        self._checks = checks
 
     def paths(self) -> list[str]:
         """All that can be asked."""

@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, unquote
 import msgspec
 
 from pybernetes.api import selectors as selectors_
+from pybernetes.kits import clock as clocks
 
 
 class User(NamedTuple):
@@ -97,6 +98,13 @@ class Request(msgspec.Struct, kw_only=True, dict=False):
     annotations: dict[str, str] = {}
     # Called when a request that lasts has come to its end.
     finished: Callable[[], None] | None = None
+    # How long its client wants to wait, in seconds; 0: as long as the server lets it.
+    timeout: float = 0.0
+    # What ends it when that has passed, should it have to wait; and whether it has ended it.
+    timer: clocks.Timer | None = None
+    expired: bool = False
+    # It has come to something, which may take its time to be sent.
+    handled: bool = False
     _query: dict[str, str] | None = None
 
     @property

@@ -21,6 +21,7 @@ from pybernetes.apiserver import (
     audit,
     bootstrap,
     chain,
+    debugging,
     flowcontrol,
     health,
     loopback,
@@ -139,10 +140,10 @@ class ApiServer:
         )
         self._fairness = self._make_fairness() if settings.fairness else None
         self._dumps = flowcontrol.Dumps(self._fairness) if self._fairness is not None else None
-        self._health = health.Health(
-            live={"ping": lambda: None, "etcd": self._store_problem},
-            ready={"poststarthook/rbac/bootstrap-roles": self._bootstrap_problem},
-        )
+        self._debugging = debugging.Debugging(clock) if settings.profiling else None
+        live: dict[str, health.Check] = {"ping": lambda: None, "etcd": self._store_problem}
+        ready: dict[str, health.Check] = {"poststarthook/rbac/bootstrap-roles": self._bootstrap_problem}
+        self._health = health.Health({"/healthz": live, "/livez": live, "/readyz": {**live, **ready}})
         behind = services.Services(
             collection("", "services"), slices := collection("discovery.k8s.io", "endpointslices"), chance
         )
@@ -201,7 +202,9 @@ class ApiServer:
         )
         self._recorder: informers.Recorder | None = None
         self._tasks = tasks.Tasks()
-        self._responder = responder.Responder(self.handler, clock, max_backlog=settings.max_backlog)
+        self._responder = responder.Responder(
+            self.handler, clock, max_backlog=settings.max_backlog, timeout=settings.request_timeout
+        )
         self._listener = listener.Listener(self._responder, clock)
         self._unsecured: listener.Listener | None = None
         self._loopbacks: list[loopback.LoopbackTransport] = []
@@ -260,7 +263,9 @@ class ApiServer:
             request.certificate_user = UNSECURED
             return await self.handler(request)
 
-        answering = responder.Responder(handle, self._clock, max_backlog=self.settings.max_backlog)
+        answering = responder.Responder(
+            handle, self._clock, max_backlog=self.settings.max_backlog, timeout=self.settings.request_timeout
+        )
         self._unsecured = listener.Listener(answering, self._clock)
         await self._unsecured.listen(sock, None)
 
@@ -312,6 +317,10 @@ class ApiServer:
         return self._route(request) if request.attributes.resource else self._answer(request)
 
     async def _answer(self, request: requests.Request) -> results.Result:
+        if request.path.startswith("/debug/") and self._debugging is not None:
+            document = await self._debugging.answer(request)
+            if document is not None:
+                return document
         document = await self._document(request)
         if document is None:
             raise errors.path_not_found()

@@ -24,6 +24,7 @@ class Settings:
     `event_ttl` and `compaction_interval` are in seconds, an interval of 0 is never; `node_ports` first and last port;
     `fairness` shares `max_reads + max_writes` requests at once by flow schemas; without it these are plain limits, 0
     for none. `request_timeout` is in seconds; a request waits for a quarter of it at most before it is begun.
+    `profiling` serves /debug/pprof and /debug/flags.
 
     `advertise` the address clients are told. `authorization` lists modes in their order (`authz/modes.py`),
     `admission_on` and `admission_off` name plugins to ask, and not to ask, other than by default; their configuration
@@ -55,4 +56,5 @@ class Settings:
     max_reads: int = 400
     max_writes: int = 200
     request_timeout: float = 60.0
+    profiling: bool = True
     max_backlog: int = 16 * 1024 * 1024

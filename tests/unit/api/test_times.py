@@ -77,6 +77,9 @@ def test_durations_as_go_writes_them(text: str, seconds: float) -> None:
     assert times.duration(text) == pytest.approx(seconds)
 
 
-def test_what_is_no_duration() -> None:
-    with pytest.raises(ValueError, match="invalid duration"):
-        times.duration("5 seconds")
+@pytest.mark.parametrize(
+    ("text", "why"), [("5", "missing unit in duration"), ("5 seconds", "invalid duration"), ("s", "invalid duration")]
+)
+def test_what_is_no_duration(text: str, why: str) -> None:
+    with pytest.raises(ValueError, match=f'^time: {why} "{text}"$'):
+        times.duration(text)

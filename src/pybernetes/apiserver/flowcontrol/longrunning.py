@@ -5,8 +5,11 @@ from __future__ import annotations
 from pybernetes.apiserver import request as requests
 
 VERBS = ("watch", "proxy")
+PROFILES = "/debug/pprof/"
 SUBRESOURCES = ("attach", "exec", "log", "portforward", "proxy")
 
 
 def is_long(attributes: requests.Attributes) -> bool:
-    return attributes.verb in VERBS or attributes.subresource in SUBRESOURCES
+    if attributes.verb in VERBS or attributes.subresource in SUBRESOURCES:
+        return True
+    return not attributes.resource and attributes.path.startswith(PROFILES)

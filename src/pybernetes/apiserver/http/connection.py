@@ -366,6 +366,7 @@ class Connection(asyncio.Protocol):
             return self._answered()
         self._task = self._host.spawn(_continue(work, waiting_for))
         self._task.add_done_callback(self._finished)
+        self._host.responder.bound(request, self._task)
         return False
 
     def _answered(self) -> bool:

@@ -12,6 +12,7 @@ from pybernetes.api import codecs, errors
 from pybernetes.api.types import meta_v1
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver import results
+from pybernetes.apiserver.flowcontrol import longrunning
 from pybernetes.apiserver.http import compression, negotiate, pacing, render, tunnel
 from pybernetes.apiserver.resources import kind as kinds
 from pybernetes.apiserver.storage import changes
@@ -53,13 +54,17 @@ def plain_head(code: int, length: int) -> bytes:
 
 
 class Responder:
-    """`handler` is the chain; `max_backlog` is how many unsent bytes a watcher may lag behind."""
+    """`handler` is the chain; `max_backlog` is how many unsent bytes a watcher may lag behind; `timeout` bounds what a
+    request that does not last may take in the chain, in seconds, 0 for any time."""
 
-    def __init__(self, handler: results.Handler, clock: clocks.Clock, *, max_backlog: int) -> None:
+    def __init__(
+        self, handler: results.Handler, clock: clocks.Clock, *, max_backlog: int, timeout: float = 0.0
+    ) -> None:
         self._handler = handler
         self._clock = clock
         self._render = render.Renderer(clock)
         self._max_backlog = max_backlog
+        self._timeout = timeout
         self._watches: set[_HttpWatch] = set()
         # What a network connection costs, it costs in real time, also where the cluster's is virtual.
         self._pacer = pacing.Pacer(clocks.SystemClock())
@@ -82,6 +87,9 @@ class Responder:
                 data = result.item.data
                 connection.write(b"%b%bContent-Length: %d\r\n\r\n%b" % (OK_JSON, request.head, len(data), data))
                 return
+            request.handled = True
+            if request.timer is not None:
+                request.timer.cancel()
             await self._write(connection, request, result, form)
         except errors.StatusError as error:
             self._write_error(connection, request, error, form)
@@ -94,8 +102,25 @@ class Responder:
             failure = errors.internal("the server could not finish the request")
             self._write_error(connection, request, failure, form)
         finally:
+            if request.timer is not None:
+                request.timer.cancel()
             if request.finished is not None:
                 request.finished()
+
+    def bound(self, request: requests.Request, task: asyncio.Task[Any]) -> None:
+        """The request has begun to wait, and the task goes on with it: end it when it has taken too long.
+
+        Most requests never wait, and need no timer.
+        """
+        if request.handled or not self._timeout or longrunning.is_long(request.attributes):
+            return
+
+        def expire() -> None:
+            request.expired = True
+            task.cancel()
+
+        seconds = min(request.timeout or self._timeout, self._timeout)
+        request.timer = self._clock.call_later(seconds, expire)
 
     def stop(self) -> None:
         """End all watches, so that their clients reconnect elsewhere or later."""

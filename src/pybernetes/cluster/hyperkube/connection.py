@@ -13,7 +13,7 @@ from pybernetes import client as clients
 from pybernetes.client import kubeconfig
 from pybernetes.cluster import keeping, processes
 from pybernetes.cluster.hyperkube import flags as flags_
-from pybernetes.cluster.hyperkube import values
+from pybernetes.cluster.hyperkube import logging_flags, values
 from pybernetes.informers import Election
 from pybernetes.kits import chance as chances
 from pybernetes.kits import clock as clocks
@@ -44,8 +44,8 @@ TABLE = (
     flags_.Flag("leader-elect-retry-period", values.DURATION, 2.0, "Between tries to take or renew.", ELECTION),
     flags_.Flag("leader-elect-resource-name", values.STRING, None, "Name of the lease (the component's).", ELECTION),
     flags_.Flag("leader-elect-resource-namespace", values.STRING, "kube-system", "Namespace of the lease.", ELECTION),
-    flags_.Flag("v", values.INT, 0, "How much to log; from 4 on, everything.", GENERAL, "v"),
     flags_.Flag("version", values.BOOL, False, "Say which version this is, and end.", GENERAL),
+    *logging_flags.TABLE,
 )
 
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pybernetes.api import version
-from pybernetes.cluster import logs, processes
+from pybernetes.cluster import processes
 from pybernetes.cluster.hyperkube import flags as flags_
+from pybernetes.cluster.hyperkube import logging_flags
 from pybernetes.kits import clock as clocks
-
-DEBUG_FROM = 4
 
 
 def run(
@@ -29,6 +27,8 @@ def run(
         if given["version"]:
             print(f"Kubernetes {version.GIT_VERSION}")
             return 0
+        if problems := [*logging_flags.problems(given)]:
+            raise flags_.FlagError("\n".join(problems))
         part = make(given, clock)
     except flags_.HelpWanted:
         print(f"{description}\n{flags_.text(table)}")
@@ -38,6 +38,5 @@ def run(
             print(f"{name}: {problem}", file=sys.stderr)
         print(f"`hyperkube {name} -h` lists the flags.", file=sys.stderr)
         return 2
-    level = logging.DEBUG if given["v"] >= DEBUG_FROM else logging.INFO
-    logging.basicConfig(stream=sys.stderr, level=level, format=logs.FORMAT)
+    logging_flags.begin(given)
     return processes.run_alone(name, part, clock)

@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from pybernetes.api import times
+
 
 class Kind(NamedTuple):
     """`read` raises ValueError; `many` flags may be given again, and what they hold adds up."""
@@ -16,9 +18,6 @@ class Kind(NamedTuple):
     many: bool = False
 
 
-_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
-_PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
-_DURATION = re.compile(rf"[-+]?(?:0|(?:{_PART.pattern})+)")
 _TRUE = ("1", "t", "T", "TRUE", "true", "True")
 _FALSE = ("0", "f", "F", "FALSE", "false", "False")
 
@@ -43,10 +42,12 @@ def decimal(text: str) -> float:
 
 def seconds(text: str) -> float:
     """`1h30m`, `300ms`, `1.5s`: Go's durations, in seconds."""
-    if not _DURATION.fullmatch(text):
-        raise ValueError('must be a duration, as in "300ms", "90s" or "1h30m"')
-    total = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
-    return -total if text.startswith("-") else total
+    try:
+        if text:
+            return times.duration(text)
+        raise ValueError
+    except ValueError:
+        raise ValueError('must be a duration, as in "300ms", "90s" or "1h30m"') from None
 
 
 def listed(text: str) -> list[str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Sequence
 
 from pybernetes.apiserver import version
-from pybernetes.cluster import logs, machine, processes
+from pybernetes.cluster import machine, processes
 from pybernetes.cluster.hyperkube import flags as flags_
+from pybernetes.cluster.hyperkube import logging_flags
 from pybernetes.cluster.hyperkube.kube_apiserver import flags, options
 from pybernetes.kits import chance as chances
 from pybernetes.kits import clock as clocks
@@ -28,7 +28,6 @@ examples:
 
 Ends after SIGTERM when the requests under way are answered; with status 2 if the flags are wrong.
 """
-DEBUG_FROM = 4
 
 
 def main(words: Sequence[str]) -> int:
@@ -46,8 +45,7 @@ def main(words: Sequence[str]) -> int:
             print(f"{NAME}: {problem}", file=sys.stderr)
         print(f"`hyperkube {NAME} -h` lists the flags.", file=sys.stderr)
         return 2
-    level = logging.DEBUG if chosen.verbosity >= DEBUG_FROM else logging.INFO
-    logging.basicConfig(stream=sys.stderr, level=level, format=logs.FORMAT)
+    logging_flags.begin(given)
     clock = clocks.SystemClock()
     from pybernetes.cluster.hyperkube.kube_apiserver import process
 

@@ -12,7 +12,7 @@ from pybernetes.apiserver.admission import table as admission
 from pybernetes.apiserver.authz import modes
 from pybernetes.apiserver.resources import table as resources
 from pybernetes.apiserver.settings import API_AUDIENCE
-from pybernetes.cluster.hyperkube import flags
+from pybernetes.cluster.hyperkube import flags, logging_flags
 from pybernetes.cluster.hyperkube.kube_apiserver import authorizing
 from pybernetes.cluster.hyperkube.kube_apiserver.flags import audit as audit_flags
 from pybernetes.cluster.hyperkube.kube_apiserver.flags.general import STORES
@@ -128,7 +128,7 @@ class Options:
     max_reads: int
     max_writes: int
     request_timeout: float
-    verbosity: int
+    profiling: bool
 
 
 def read(given: Mapping[str, Any], *, address: Callable[[], str]) -> Options:
@@ -188,12 +188,13 @@ def read(given: Mapping[str, Any], *, address: Callable[[], str]) -> Options:
         max_reads=given["max-requests-inflight"],
         max_writes=given["max-mutating-requests-inflight"],
         request_timeout=given["request-timeout"],
-        verbosity=given["v"],
+        profiling=given["profiling"],
     )
 
 
 def _problems(given: Mapping[str, Any]) -> Iterator[str]:
     yield from _storage(given)
+    yield from logging_flags.problems(given)
     if not 1 <= given["secure-port"] <= 65535:
         port = given["secure-port"]
         yield f"--secure-port {port} must be between 1 and 65535, inclusive. It cannot be turned off with 0"

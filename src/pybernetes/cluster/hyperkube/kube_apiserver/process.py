@@ -143,6 +143,7 @@ def _settings(options: options_.Options, signing_key: signing.PrivateKey) -> set
         max_reads=options.max_reads,
         max_writes=options.max_writes,
         request_timeout=options.request_timeout,
+        profiling=options.profiling,
     )
 
 

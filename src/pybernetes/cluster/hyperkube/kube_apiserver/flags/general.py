@@ -19,6 +19,12 @@ TABLE = (
         OURS,
     ),
     Flag("data-dir", values.STRING, str(layout.default_data_dir() / "kube-apiserver"), "This server's files.", OURS),
-    Flag("v", values.INT, 0, "How much is logged: from 4 on, everything.", GENERAL, "v"),
+    Flag(
+        "profiling",
+        values.BOOL,
+        True,
+        "Serve /debug/pprof and /debug/flags/v, to those who may get these paths.",
+        GENERAL,
+    ),
     Flag("version", values.BOOL, False, "Print the version and end.", GENERAL),
 )
