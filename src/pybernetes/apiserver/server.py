@@ -139,6 +139,11 @@ class ApiServer:
             chance=chance,
         )
         self._fairness = self._make_fairness() if settings.fairness else None
+        self._dangling = flowcontrol.Dangling(
+            collection(flows := "flowcontrol.apiserver.k8s.io", "flowschemas"),
+            collection(flows, "prioritylevelconfigurations"),
+            clock,
+        )
         self._dumps = flowcontrol.Dumps(self._fairness) if self._fairness is not None else None
         self._debugging = debugging.Debugging(clock) if settings.profiling else None
         live: dict[str, health.Check] = {"ping": lambda: None, "etcd": self._store_problem}
@@ -232,6 +237,8 @@ class ApiServer:
         except errors.StatusError as error:
             # A webhook, whose server may run in this cluster, or a policy is against it.
             self._tasks.spawn(self._bootstrap_again(error), name="bootstrap")
+        if self._fairness is not None and ("flowcontrol.apiserver.k8s.io", "v1", "flowschemas") in self.registry.kinds:
+            self._dangling.start(self.client(APISERVER, agent="api-priority-and-fairness-config-consumer-v1"))
         self._aggregation.start(self.client(APISERVER, agent="kube-aggregator"))
         self._definitions.start(self.client(APISERVER, agent="kube-apiserver"))
         self._upkeep.start()
@@ -279,6 +286,7 @@ class ApiServer:
         await self._upkeep.close()
         await self._definitions.close()
         await self._aggregation.close()
+        await self._dangling.close()
         await self._legacy_tokens.close()
         await self._modes.close()
         await self._listener.close()

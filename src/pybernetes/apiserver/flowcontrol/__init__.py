@@ -5,6 +5,7 @@ and waits in one of the level's queues (`levels`) while there are none; how many
 `fairness` puts it together; `inflight` is the plain limit for servers that run without.
 """
 
+from pybernetes.apiserver.flowcontrol.dangling import Dangling as Dangling
 from pybernetes.apiserver.flowcontrol.dump import Dumps as Dumps
 from pybernetes.apiserver.flowcontrol.fairness import Fairness as Fairness
 from pybernetes.apiserver.flowcontrol.inflight import InFlight as InFlight

@@ -112,6 +112,15 @@ async def test_levels_and_schemas_come_and_go() -> None:
         with pytest.raises(errors.StatusError):
             await cluster.client(user="eve").list(core_v1.Pod, "default")
         await admin.delete(flowcontrol_v1.PriorityLevelConfiguration, "tight")
+        await cluster.settled()
+        schema = await admin.get(flowcontrol_v1.FlowSchema, "eves")
+        assert [(one.type, one.status, one.reason) for one in schema.status.conditions] == [
+            ("Dangling", "True", "NotFound")
+        ]
+        assert schema.status.conditions[0].message == (
+            'This FlowSchema references the PriorityLevelConfiguration object named "tight" but there is no such object'
+        )
+        assert (await admin.get(flowcontrol_v1.FlowSchema, "exempt")).status.conditions[0].reason == "Found"
         # A schema of a level that is not there matches nobody.
         with pytest.raises(errors.StatusError) as refused:
             await cluster.client(user="eve").list(core_v1.Pod, "default")
