@@ -44,7 +44,7 @@ async def serve(folder: pathlib.Path, port: int) -> None:
         # It is there from the last time.
         await api.client(server.APISERVER, agent="bench").create(account)
     pair = authority.server("bench", {"127.0.0.1"})
-    tls = listener.server_context(certificate=str(pair.certificate), key=str(pair.key), client_ca=str(authority.ca))
+    tls = listener.server_context(certificate=str(pair.certificate), key=str(pair.key), client_ca=(str(authority.ca),))
     await api.listen(socket.create_server(("127.0.0.1", port), backlog=1024), tls)
     print("listening", flush=True)
     stopping = asyncio.Event()

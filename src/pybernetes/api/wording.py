@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import types
 import typing
+from collections.abc import Iterable
 from typing import Any
 
 from pybernetes.api import codecs, quantity
@@ -110,3 +112,14 @@ def go_type(annotation: Any) -> str:
     if holder is quantity.Quantity:
         return "resource.Quantity"
     return {str: "string", bool: "bool", int: "int64", float: "float64"}.get(holder, "interface {}")
+
+
+def quoted(texts: Iterable[str]) -> str:
+    """As Go's `%q` shows a slice."""
+    return f"[{' '.join(json.dumps(text, ensure_ascii=False) for text in texts)}]"
+
+
+def aggregate(problems: Iterable[str]) -> str:
+    """Several errors as one, each told once."""
+    distinct = list(dict.fromkeys(problems))
+    return f"[{', '.join(distinct)}]" if len(distinct) > 1 else "".join(distinct)

@@ -12,7 +12,7 @@ from pybernetes import client as clients
 from pybernetes.api import codecs, errors, scheme
 from pybernetes.api.types import apiregistration_v1, core_v1, discovery_v1, meta_v1, networking_v1, scheduling_v1
 from pybernetes.apiserver import settings as settings_
-from pybernetes.apiserver.authn import legacy_tokens
+from pybernetes.apiserver.authn import legacy_tokens, trust
 from pybernetes.apiserver.authz import bootstrap
 from pybernetes.apiserver.resources.apiregistration import local
 from pybernetes.apiserver.resources.flowcontrol import mandatory
@@ -68,7 +68,10 @@ async def run(
         _service_cidr(settings),
         *_flow_control(versions),
     ]
+    who = settings.authentication
+    trusted = trust.data(who.client_ca, who.proxy) if ("", "v1", "configmaps") in served else {}
     await asyncio.gather(
+        trust.write(client, trusted),
         *(_reconcile(client, obj) for obj in among(policy)),
         *(_ensure(client, obj) for obj in among(others)),
         *(_ensure_service(client, service, clock) for service in among([_kubernetes_service(settings)])),

@@ -88,6 +88,8 @@ class Request(msgspec.Struct, kw_only=True, dict=False):
     body: Any = b""
     peer: str = ""
     certificate_user: User | None = None
+    # Whether its certificate lets it say who it speaks for.
+    is_proxy: bool = False
     user: User = ANONYMOUS
     attributes: Attributes = Attributes("", "")
     loopback: bool = False

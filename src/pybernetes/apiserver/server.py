@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import logging
 import socket
@@ -16,7 +17,6 @@ from pybernetes import informers
 from pybernetes import store as stores
 from pybernetes.api import errors
 from pybernetes.api import version as api_version
-from pybernetes.api.types import core_v1
 from pybernetes.apiserver import (
     audit,
     bootstrap,
@@ -34,7 +34,20 @@ from pybernetes.apiserver import request as requests
 from pybernetes.apiserver import settings as settings_
 from pybernetes.apiserver.admission import hosts, plugin
 from pybernetes.apiserver.admission import table as admission_table
-from pybernetes.apiserver.authn import authenticator, legacy_tokens, serviceaccounts
+from pybernetes.apiserver.authn import (
+    authenticator,
+    bootstrap_tokens,
+    frontproxy,
+    legacy_tokens,
+    lookups,
+    remote,
+    serviceaccounts,
+    trust,
+    x509,
+)
+from pybernetes.apiserver.authn import discovery as token_discovery
+from pybernetes.apiserver.authn import webhook as token_webhook
+from pybernetes.apiserver.authn.oidc import provider
 from pybernetes.apiserver.authz import escalation, modes, rbac
 from pybernetes.apiserver.endpoints import (
     address_repair,
@@ -113,12 +126,23 @@ class ApiServer:
         self._legacy_tokens = legacy_tokens.LegacyTokens(
             collection("", "secrets"), lambda: self.client(APISERVER, agent="kube-apiserver"), clock=clock
         )
+        who = settings.authentication
+        self._others = self._make_others()
         self._authenticator = authenticator.Authenticator(
             tokens=settings.tokens,
             signer=self.signer,
-            lookup=self._uid_of,
+            lookup=lookups.Lookups(functools.partial(collection, ""), clock=clock).uid,
             used=self._legacy_tokens.used,
             anonymous=settings.anonymous,
+            anonymous_paths=who.anonymous_paths,
+            proxy=frontproxy.FrontProxy(who.proxy) if who.proxy is not None else None,
+            bootstrap=bootstrap_tokens.BootstrapTokens(collection("", "secrets"), clock=clock)
+            if who.bootstrap_tokens
+            else None,
+            others=self._others,
+        )
+        self._keys = token_discovery.Discovery(
+            self.signer, address=f"{settings.advertise[0]}:{settings.advertise[1]}", keys_at=who.keys_at
         )
         roles = rbac.Rbac(
             roles=collection(rbac.GROUP, "roles"),
@@ -210,9 +234,23 @@ class ApiServer:
         self._responder = responder.Responder(
             self.handler, clock, max_backlog=settings.max_backlog, timeout=settings.request_timeout
         )
-        self._listener = listener.Listener(self._responder, clock)
+        self._peers = x509.Peers(who.client_ca, who.proxy)
+        self._listener = listener.Listener(self._responder, clock, peers=self._peers)
         self._unsecured: listener.Listener | None = None
         self._loopbacks: list[loopback.LoopbackTransport] = []
+
+    def _make_others(self) -> remote.Remote | None:
+        """Those who have to be asked about tokens, if there are any."""
+        settings, clock, chance = self.settings, self._clock, self._chance
+        who = settings.authentication
+        self._providers = [
+            provider.Provider(one, algorithms=who.algorithms, audiences=settings.audiences, clock=clock, chance=chance)
+            for one in who.providers
+        ]
+        asked: list[remote.Source] = [*self._providers]
+        if who.webhook is not None:
+            asked.append(token_webhook.Webhook(who.webhook, settings.audiences, clock=clock, chance=chance))
+        return remote.Remote(asked, clock=clock) if asked else None
 
     def _make_fairness(self) -> flowcontrol.Fairness:
         settings, collection = self.settings, self.registry.collection
@@ -240,6 +278,8 @@ class ApiServer:
         if self._fairness is not None and ("flowcontrol.apiserver.k8s.io", "v1", "flowschemas") in self.registry.kinds:
             self._dangling.start(self.client(APISERVER, agent="api-priority-and-fairness-config-consumer-v1"))
         self._aggregation.start(self.client(APISERVER, agent="kube-aggregator"))
+        for one in self._providers:
+            one.keys.start()
         self._definitions.start(self.client(APISERVER, agent="kube-apiserver"))
         self._upkeep.start()
         self._tasks.spawn(self._repair.run(), name="repair of cluster IPs")
@@ -288,6 +328,7 @@ class ApiServer:
         await self._aggregation.close()
         await self._dangling.close()
         await self._legacy_tokens.close()
+        await self._authenticator.close()
         await self._modes.close()
         await self._listener.close()
         if self._unsecured is not None:
@@ -308,6 +349,14 @@ class ApiServer:
                 client, "ipallocator-repair-controller", clock=self._clock, chance=self._chance
             )
         self._recorder.event(about, "Warning", reason, message)
+
+    def trust(self, client_ca: bytes, proxy_ca: bytes) -> None:
+        """From now on by these authorities (PEM), which the listener has; tell others of them, too."""
+        who = self.settings.authentication
+        proxy = dataclasses.replace(who.proxy, ca=proxy_ca) if who.proxy is not None else None
+        self._peers.trust(client_ca, proxy)
+        told = trust.write(self.client(APISERVER, agent="kube-apiserver"), trust.data(client_ca, proxy))
+        self._tasks.spawn(told, name="authorities")
 
     def client(self, user: requests.User, *, agent: str) -> clients.Client:
         """An in-process client that acts as the user; `agent` is the field manager of its writes."""
@@ -346,6 +395,8 @@ class ApiServer:
             return results.Document(msgspec.json.encode(version.info()))
         if path == "/metrics":
             return self._metrics.document()
+        if path in self._keys.paths():
+            return self._keys.answer(path)
         if path.startswith("/debug/") and self._dumps is not None:
             return self._dumps.answer(path)
         if path == "/":
@@ -367,7 +418,7 @@ class ApiServer:
             "/version",
         )
         dumps = self._dumps.paths() if self._dumps is not None else ()
-        return sorted({*known, *groups, *versions, *self._health.paths(), *dumps})
+        return sorted({*known, *self._keys.paths(), *groups, *versions, *self._health.paths(), *dumps})
 
     def _router(self) -> router.Router:
         collection = self.registry.collection
@@ -423,6 +474,8 @@ class ApiServer:
                 pods=collection("", "pods"),
                 secrets=collection("", "secrets"),
                 nodes=collection("", "nodes"),
+                longest=settings.authentication.longest_token,
+                extends=settings.authentication.extends_tokens,
             ),
             asked=reviews.Reviews(
                 authenticator=self._authenticator,
@@ -434,19 +487,6 @@ class ApiServer:
         )
 
     # -- what others ask
-
-    def _uid_of(self, kind: str, namespace: str, name: str) -> str | None:
-        item = self.registry.collection("", kind).get(namespace, name)
-        if item is None:
-            return None
-        bound = {
-            "pods": core_v1.Pod,
-            "secrets": core_v1.Secret,
-            "nodes": core_v1.Node,
-            "serviceaccounts": core_v1.ServiceAccount,
-        }
-        uid: str = item.decoded(bound[kind]).metadata.uid
-        return uid
 
     def _store_problem(self) -> str | None:
         return self._store.problem if self._started else "the store is not loaded yet"

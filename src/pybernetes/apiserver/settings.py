@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pybernetes.apiserver import request as requests
+from pybernetes.apiserver.authn import settings as authentication
 from pybernetes.apiserver.authn import signing
 from pybernetes.apiserver.authz import modes
 from pybernetes.apiserver.storage import encryption
@@ -41,6 +42,7 @@ class Settings:
     audiences: tuple[str, ...] = (API_AUDIENCE,)
     tokens: dict[str, requests.User] = field(default_factory=dict)
     anonymous: bool = True
+    authentication: authentication.Authentication = field(default_factory=authentication.Authentication)
     authorization: tuple[modes.Mode, ...] = ("Node", "RBAC")
     admission_on: frozenset[str] = frozenset()
     admission_off: frozenset[str] = frozenset()

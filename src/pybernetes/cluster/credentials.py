@@ -17,6 +17,8 @@ SERVICE_NAMES = (
     "kubernetes.default.svc.cluster.local",
     "localhost",
 )
+# Who may say who a request is from.
+FRONT_PROXY = "front-proxy-client"
 
 
 class Credentials:
@@ -52,7 +54,7 @@ class Credentials:
 
     def proxy_client(self) -> pki.Pair:
         """The API server's side towards the servers of aggregated APIs."""
-        return self.front_proxy.client("front-proxy-client", user="front-proxy-client")
+        return self.front_proxy.client(FRONT_PROXY, user=FRONT_PROXY)
 
     def write_kubeconfigs(self) -> None:
         """The administrator's, the kubelet's and the proxy's."""

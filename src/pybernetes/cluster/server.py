@@ -12,7 +12,8 @@ from typing import Any
 
 from pybernetes import store as stores
 from pybernetes.apiserver import settings as apiserver_settings
-from pybernetes.apiserver.authn import tokenfile
+from pybernetes.apiserver.authn import frontproxy, tokenfile
+from pybernetes.apiserver.authn import settings as authentication
 from pybernetes.apiserver.http import listener
 from pybernetes.apiserver.resources import runtime_config
 from pybernetes.cluster import credentials, layout, pki, progress, waiting
@@ -52,6 +53,13 @@ class Server:
                 kubelet_tls=identity.kubelet_client_tls(),
                 proxy_client=(str(proxy.certificate), str(proxy.key)),
                 runtime_config=runtime_config.parse(options.runtime_config),
+                authentication=authentication.Authentication(
+                    client_ca=authority.ca.read_bytes(),
+                    proxy=frontproxy.Settings(
+                        ca=identity.front_proxy.ca.read_bytes(), allowed_names=(credentials.FRONT_PROXY,)
+                    ),
+                    bootstrap_tokens=True,
+                ),
             ),
             ca=authority.ca.read_bytes(),
             ca_key=authority.ca_key.read_bytes(),
@@ -67,7 +75,9 @@ class Server:
         await plane.start()
         serving = identity.server_tls()
         tls = listener.server_context(
-            certificate=str(serving.certificate), key=str(serving.key), client_ca=str(authority.ca)
+            certificate=str(serving.certificate),
+            key=str(serving.key),
+            client_ca=(str(authority.ca), str(identity.front_proxy.ca)),
         )
         await api.listen(_socket(options), tls)
         progress.tell("apiserver", f"API server on https://{options.node_ip}:{options.api_port}")

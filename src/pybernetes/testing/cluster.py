@@ -236,7 +236,7 @@ class Cluster:
         serving = identity.server_tls()
         identity.write_kubeconfigs()
         tls = listener.server_context(
-            certificate=str(serving.certificate), key=str(serving.key), client_ca=str(authority.ca)
+            certificate=str(serving.certificate), key=str(serving.key), client_ca=(str(authority.ca),)
         )
         await self.api.listen(sock, tls)
         return paths.kubeconfig

@@ -38,7 +38,7 @@ async def served(tmp_path: pathlib.Path) -> AsyncIterator[Served]:
         sock = socket.create_server(("127.0.0.1", 0))
         port = sock.getsockname()[1]
         context = listener.server_context(
-            certificate=str(serving.certificate), key=str(serving.key), client_ca=str(authority.ca)
+            certificate=str(serving.certificate), key=str(serving.key), client_ca=(str(authority.ca),)
         )
         await server.api.listen(sock, context)
         path = tmp_path / "kubeconfig"

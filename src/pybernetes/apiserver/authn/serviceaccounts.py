@@ -6,20 +6,21 @@ is looked up in the watch cache every time, so that deleting a pod ends its toke
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
+from pybernetes.api import wording
 from pybernetes.apiserver import request as requests
-from pybernetes.apiserver.authn import signing
+from pybernetes.apiserver.authn import jwt, signing
 from pybernetes.kits import chance as chances
 from pybernetes.kits import clock as clocks
 
 REMEMBERED = 4096
+LEEWAY_SECONDS = 60.0
+CREDENTIAL = "authentication.kubernetes.io/credential-id"
 LEGACY_ISSUER = "kubernetes/serviceaccount"
 PREFIX = "system:serviceaccount:"
 
@@ -36,24 +37,39 @@ class Used(Protocol):
     def __call__(self, namespace: str, account: str, name: str) -> None: ...
 
 
-class InvalidToken(Exception):
-    """Why the token is not accepted."""
+InvalidToken = jwt.InvalidToken
 
 
 class Bound(msgspec.Struct, frozen=True):
-    """What a token's life depends on."""
+    """What a token's life depends on, as its claims name it (`pod`)."""
 
     kind: str
     name: str
     uid: str
 
 
-def _part(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+class Reference(NamedTuple):
+    """An object that must be there still (`pods`)."""
+
+    kind: str
+    namespace: str
+    name: str
+    uid: str
 
 
-def _bytes(text: str) -> bytes:
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+class Verified(msgspec.Struct, frozen=True, kw_only=True):
+    """What a token comes to whose signature is right. `warns` is when its bearer should have had another one."""
+
+    user: requests.User
+    account: Reference
+    bound: tuple[Reference, ...] = ()
+    audiences: tuple[str, ...] = ()
+    expires: float = 0.0
+    begins: float = 0.0
+    warns: float | None = None
+    legacy: bool = False
+    # Of a legacy one.
+    secret: str = ""
 
 
 class Signer:
@@ -80,14 +96,15 @@ class Signer:
         self.audiences = audiences
         self._clock = clock
         self._chance = chance
-        self.key_id = signing.key_id(key.public_key())
-        self._verified: OrderedDict[str, dict[str, Any]] = OrderedDict()
+        self._by_id = [(signing.key_id(one), one) for one in self._keys]
+        self.key_id = self._by_id[0][0]
+        self._verified: OrderedDict[str, Verified] = OrderedDict()
 
     def sign(self, claims: dict[str, Any]) -> str:
         """A compact JWT of those claims."""
         header = {"alg": self._algorithm, "kid": self.key_id}
-        signed = f"{_part(msgspec.json.encode(header))}.{_part(msgspec.json.encode(claims))}"
-        return f"{signed}.{_part(signing.sign(self._key, signed.encode()))}"
+        signed = f"{jwt.part(msgspec.json.encode(header))}.{jwt.part(msgspec.json.encode(claims))}"
+        return f"{signed}.{jwt.part(signing.sign(self._key, signed.encode()))}"
 
     def issue(
         self,
@@ -99,25 +116,29 @@ class Signer:
         seconds: int,
         bound: Bound | None,
         node: tuple[str, str] | None = None,
-    ) -> tuple[str, float]:
-        """A bound token for a service account and when it expires, in epoch seconds."""
+        warn_after: int = 0,
+    ) -> tuple[str, str]:
+        """A bound token for a service account, and its id; `warn_after` seconds it should be replaced."""
         now = int(self._clock.time())
         private: dict[str, Any] = {"namespace": namespace, "serviceaccount": {"name": name, "uid": uid}}
         if bound is not None:
             private[bound.kind] = {"name": bound.name, "uid": bound.uid}
         if node is not None:
-            private["node"] = {"name": node[0], "uid": node[1]}
+            private["node"] = {"name": node[0], "uid": node[1]} if node[1] else {"name": node[0]}
+        if warn_after:
+            private["warnafter"] = now + warn_after
+        token_id = self._chance.uuid()
         claims = {
             "aud": list(audiences),
             "exp": now + seconds,
             "iat": now,
             "iss": self.issuer,
-            "jti": self._chance.uuid(),
+            "jti": token_id,
             "kubernetes.io": private,
             "nbf": now,
             "sub": f"{PREFIX}{namespace}:{name}",
         }
-        return self.sign(claims), float(now + seconds)
+        return self.sign(claims), token_id
 
     def issue_legacy(self, *, namespace: str, name: str, uid: str, secret: str) -> str:
         """The token of a `kubernetes.io/service-account-token` Secret; it has no expiry."""
@@ -132,51 +153,88 @@ class Signer:
             }
         )
 
-    def claims(self, token: str) -> dict[str, Any]:
-        """The claims of a token signed by one of the keys. Raises InvalidToken."""
-        known = self._verified.get(token)
-        if known is not None:
-            return known
-        try:
-            header, body, signature = token.split(".")
-            named = msgspec.json.decode(_bytes(header)).get("alg")
-            keys = [key for key in self._keys if signing.algorithm(key) == named]
-            data, signed = f"{header}.{body}".encode(), _bytes(signature)
-            if not any(signing.verifies(key, signed, data) for key in keys):
-                raise InvalidToken("the token is malformed or its signature does not verify")
-            claims = msgspec.json.decode(_bytes(body))
-        except (ValueError, AttributeError, binascii.Error, msgspec.DecodeError):
-            raise InvalidToken("the token is malformed or its signature does not verify") from None
-        if not isinstance(claims, dict):
-            raise InvalidToken("the token's claims are not an object")
-        self._verified[token] = claims
-        if len(self._verified) > REMEMBERED:
-            self._verified.popitem(last=False)
-        return claims
+    def keys(self) -> tuple[signing.PublicKey, ...]:
+        """Those that tokens may be signed with, the one that is used first."""
+        return self._keys
 
     def authenticate(
         self, token: str, lookup: Lookup, *, used: Used, audiences: tuple[str, ...] = ()
-    ) -> tuple[requests.User, tuple[str, ...]]:
-        """The token's user and the audiences it is good for, of those asked. Raises InvalidToken."""
-        claims = self.claims(token)
-        if claims.get("iss") == LEGACY_ISSUER:
-            return _legacy_user(claims, lookup, used), audiences or self.audiences
-        now = self._clock.time()
-        if claims.get("iss") not in self._issuers:
-            raise InvalidToken("the token is from another issuer")
-        if now >= claims.get("exp", 0):
-            raise InvalidToken("service account token has expired")
-        if now < claims.get("nbf", 0) - 10:
-            raise InvalidToken("service account token is not valid yet")
-        good_for = tuple(audience for audience in audiences or self.audiences if audience in claims.get("aud", ()))
-        if not good_for:
-            raise InvalidToken(f"token audiences {claims.get('aud')} is invalid for the target audiences")
-        return _bound_user(claims, lookup), good_for
+    ) -> tuple[requests.User, tuple[str, ...], dict[str, str]]:
+        """The token's user, the audiences it is good for, of those asked, and what the audit is to know of it.
+
+        Raises InvalidToken.
+        """
+        known = self._verified.get(token) or self._verify(token)
+        notes: dict[str, str] = {}
+        if known.legacy:
+            # Meant for this server, as it does not say for whom.
+            if audiences and not set(audiences) & set(self.audiences):
+                raise InvalidToken(_other_audience(self.audiences, audiences))
+            notes["authentication.k8s.io/legacy-token"] = known.user.name
+            good_for = audiences or self.audiences
+        else:
+            now = self._clock.time()
+            if now >= known.expires:
+                raise InvalidToken("service account token has expired")
+            if now < known.begins - LEEWAY_SECONDS:
+                raise InvalidToken("service account token is not valid yet")
+            wanted = audiences or self.audiences
+            good_for = tuple(audience for audience in known.audiences if audience in wanted)
+            if not good_for:
+                raise InvalidToken(_other_audience(known.audiences, wanted))
+            if known.warns is not None and now > known.warns:
+                late = f"subject: {known.user.name}, seconds after warning threshold: {int(now - known.warns)}"
+                notes["authentication.k8s.io/stale-token"] = late
+        account = known.account
+        _check_account(account, lookup(account.kind, account.namespace, account.name))
+        for bound in known.bound:
+            _check_bound(bound, lookup(bound.kind, bound.namespace, bound.name))
+        if known.legacy:
+            used(account.namespace, account.name, known.secret)
+        return known.user, good_for, notes
+
+    def _verify(self, token: str) -> Verified:
+        """A token that one of the keys has signed. Raises InvalidToken."""
+        parsed = jwt.parse(token)
+        issuer = parsed.issuer
+        if issuer != LEGACY_ISSUER and issuer not in self._issuers:
+            raise jwt.NotOurs("the token is from another issuer")
+        keys = [key for key_id, key in self._by_id if parsed.key_id in ("", key_id)]
+        if not keys:
+            raise InvalidToken("invalid signature, no keys found")
+        good = any(
+            signing.algorithm(key) == parsed.algorithm and signing.verifies(key, parsed.signature, parsed.signed)
+            for key in keys
+        )
+        if not good:
+            raise InvalidToken("the token is malformed or its signature does not verify")
+        try:
+            known = _legacy(parsed.claims) if issuer == LEGACY_ISSUER else _bound(parsed.claims)
+        except (KeyError, TypeError, AttributeError):
+            raise InvalidToken("the token lacks claims of a service account") from None
+        self._verified[token] = known
+        if len(self._verified) > REMEMBERED:
+            self._verified.popitem(last=False)
+        return known
 
 
-def _account(namespace: str, name: str, uid: str, lookup: Lookup) -> None:
-    if lookup("serviceaccounts", namespace, name) != uid:
-        raise InvalidToken(f"service account {namespace}/{name} has been deleted")
+def _other_audience(meant: Sequence[str], wanted: Sequence[str]) -> str:
+    return f"token audiences {wording.quoted(meant)} is invalid for the target audiences {wording.quoted(wanted)}"
+
+
+def _check_account(account: Reference, uid: str | None) -> None:
+    if uid is None:
+        raise InvalidToken(f'serviceaccounts "{account.name}" not found')
+    if uid != account.uid:
+        raise InvalidToken(f"service account UID ({uid}) does not match claim ({account.uid})")
+
+
+def _check_bound(bound: Reference, uid: str | None) -> None:
+    if uid is None:
+        raise InvalidToken("service account token has been invalidated")
+    if uid != bound.uid:
+        what = bound.kind.removesuffix("s")
+        raise InvalidToken(f"{what} UID ({uid}) does not match service account {what} ref claim ({bound.uid})")
 
 
 def _user(namespace: str, name: str, uid: str, extra: tuple[tuple[str, tuple[str, ...]], ...] = ()) -> requests.User:
@@ -184,34 +242,45 @@ def _user(namespace: str, name: str, uid: str, extra: tuple[tuple[str, tuple[str
     return requests.User(f"{PREFIX}{namespace}:{name}", uid, groups, extra)
 
 
-def _legacy_user(claims: dict[str, Any], lookup: Lookup, used: Used) -> requests.User:
+def _legacy(claims: dict[str, Any]) -> Verified:
     private = {key.rsplit("/", 1)[-1]: str(value) for key, value in claims.items()}
-    namespace, name = private.get("namespace", ""), private.get("service-account.name", "")
-    uid, secret = private.get("service-account.uid", ""), private.get("secret.name", "")
-    _account(namespace, name, uid, lookup)
-    used(namespace, name, secret)
-    return _user(namespace, name, uid)
+    namespace, name = private["namespace"], private["service-account.name"]
+    uid, secret = private["service-account.uid"], private["secret.name"]
+    return Verified(
+        user=_user(namespace, name, uid),
+        account=Reference("serviceaccounts", namespace, name, uid),
+        legacy=True,
+        secret=secret,
+    )
 
 
-def _bound_user(claims: dict[str, Any], lookup: Lookup) -> requests.User:
-    private = claims.get("kubernetes.io", {})
-    try:
-        namespace, account = private["namespace"], private["serviceaccount"]
-        name, uid = account["name"], account["uid"]
-        extra = [("authentication.kubernetes.io/credential-id", (f"JTI={claims['jti']}",))]
-        for kind, plural in (("pod", "pods"), ("secret", "secrets"), ("node", "nodes")):
-            if kind not in private:
-                continue
-            target = private[kind]
-            where = "" if kind == "node" else namespace
-            # A pod's token also names its node, for information: then only the pod's life counts.
-            informative = kind == "node" and "pod" in private
-            if not informative and lookup(plural, where, target["name"]) != target["uid"]:
-                raise InvalidToken(f"{kind} {target['name']} has been deleted")
-            if kind != "secret":
-                extra.append((f"authentication.kubernetes.io/{kind}-name", (target["name"],)))
-                extra.append((f"authentication.kubernetes.io/{kind}-uid", (target["uid"],)))
-    except (KeyError, TypeError):
-        raise InvalidToken("the token lacks claims of a service account") from None
-    _account(namespace, name, uid, lookup)
-    return _user(namespace, name, uid, tuple(sorted(extra)))
+def _bound(claims: dict[str, Any]) -> Verified:
+    """Raises KeyError and TypeError for claims that are missing, or of another form."""
+    private = claims["kubernetes.io"]
+    namespace, account = str(private["namespace"]), private["serviceaccount"]
+    name, uid = str(account["name"]), str(account["uid"])
+    extra: list[tuple[str, tuple[str, ...]]] = []
+    if claims.get("jti"):
+        extra.append((CREDENTIAL, (f"JTI={claims['jti']}",)))
+    bound = []
+    for kind in ("secret", "pod", "node"):
+        if kind not in private:
+            continue
+        found, its_uid = str(private[kind]["name"]), str(private[kind].get("uid", ""))
+        # A pod's token also names its node, for information: then only the pod's life counts.
+        if kind != "node" or "pod" not in private:
+            bound.append(Reference(f"{kind}s", "" if kind == "node" else namespace, found, its_uid))
+        if kind != "secret":
+            extra.append((f"authentication.kubernetes.io/{kind}-name", (found,)))
+            if its_uid:
+                extra.append((f"authentication.kubernetes.io/{kind}-uid", (its_uid,)))
+    warns = private.get("warnafter")
+    return Verified(
+        user=_user(namespace, name, uid, tuple(sorted(extra))),
+        account=Reference("serviceaccounts", namespace, name, uid),
+        bound=tuple(bound),
+        audiences=jwt.audiences(claims),
+        expires=jwt.seconds(claims, "exp") or 0.0,
+        begins=jwt.seconds(claims, "nbf") or 0.0,
+        warns=float(warns) if warns else None,
+    )

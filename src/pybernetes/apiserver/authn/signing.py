@@ -21,6 +21,19 @@ _CURVES: dict[str, tuple[str, hashes.HashAlgorithm]] = {
     "secp384r1": ("ES384", hashes.SHA384()),
     "secp521r1": ("ES512", hashes.SHA512()),
 }
+_DIGESTS = (hashes.SHA256(), hashes.SHA384(), hashes.SHA512())
+
+
+def _salted(digest: hashes.HashAlgorithm) -> padding.PSS:
+    return padding.PSS(padding.MGF1(digest), padding.PSS.DIGEST_LENGTH)
+
+
+# `alg` of tokens signed with RSA keys -> digest and padding.
+_RSA: dict[str, tuple[hashes.HashAlgorithm, padding.AsymmetricPadding]] = {
+    **{f"RS{8 * one.digest_size}": (one, padding.PKCS1v15()) for one in _DIGESTS},
+    **{f"PS{8 * one.digest_size}": (one, _salted(one)) for one in _DIGESTS},
+}
+ALGORITHMS = (*_RSA, *(name for name, _ in _CURVES.values()))
 _END = b"-----END "
 
 
@@ -51,10 +64,17 @@ def sign(key: PrivateKey, data: bytes) -> bytes:
     return b"".join(number.to_bytes(size, "big") for number in ec_signatures.decode_dss_signature(der))
 
 
-def verifies(key: PublicKey, signature: bytes, data: bytes) -> bool:
+def fits(key: PublicKey, name: str) -> bool:
+    """Whether tokens with that `alg` can be signed with the key."""
+    return name in _RSA if isinstance(key, rsa.RSAPublicKey) else name == _CURVES.get(key.curve.name, ("",))[0]
+
+
+def verifies(key: PublicKey, signature: bytes, data: bytes, name: str = "") -> bool:
+    """`name` is an `alg` that fits the key; "" for the one that tokens of service accounts have."""
     try:
         if isinstance(key, rsa.RSAPublicKey):
-            key.verify(signature, data, padding.PKCS1v15(), hashes.SHA256())
+            digest, padded = _RSA[name or "RS256"]
+            key.verify(signature, data, padded, digest)
             return True
         size = (key.curve.key_size + 7) // 8
         if len(signature) != 2 * size:

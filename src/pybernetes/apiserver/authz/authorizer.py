@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Sequence
 from typing import NamedTuple, Protocol
 
-from pybernetes.api import errors
+from pybernetes.api import errors, wording
 from pybernetes.api.types import rbac_v1
 from pybernetes.apiserver import request as requests
 
@@ -95,20 +95,14 @@ class Union:
         return Rules(
             [rule for one in found for rule in one.rules],
             any(one.incomplete for one in found),
-            aggregate([one.error for one in found if one.error]),
+            wording.aggregate([one.error for one in found if one.error]),
         )
 
 
 def _summed(decisions: Sequence[Decision]) -> Decision:
     reasons = [decision.reason for decision in decisions if decision.reason]
     problems = [decision.error for decision in decisions if decision.error]
-    return Decision(False, "\n".join(reasons), error=aggregate(problems))
-
-
-def aggregate(problems: Sequence[str]) -> str:
-    """Several errors as one, each told once."""
-    distinct = list(dict.fromkeys(problems))
-    return f"[{', '.join(distinct)}]" if len(distinct) > 1 else "".join(distinct)
+    return Decision(False, "\n".join(reasons), error=wording.aggregate(problems))
 
 
 def refusal(user: requests.User, attributes: requests.Attributes, reason: str = "") -> errors.StatusError:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 
+from pybernetes.api import wording
 from pybernetes.api.types import rbac_v1
 
 Rule = rbac_v1.PolicyRule
@@ -83,9 +83,4 @@ def _shown(rule: Rule) -> str:
         ("ResourceNames", rule.resourceNames),
         ("Verbs", rule.verbs),
     )
-    return "{" + ", ".join(f"{name}:{quoted(values)}" for name, values in named if values) + "}"
-
-
-def quoted(values: Sequence[str]) -> str:
-    """As Go's `%q` shows a slice."""
-    return f"[{' '.join(json.dumps(value, ensure_ascii=False) for value in values)}]"
+    return "{" + ", ".join(f"{name}:{wording.quoted(values)}" for name, values in named if values) + "}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pybernetes.api import codecs, errors
+from pybernetes.api import codecs, errors, wording
 from pybernetes.api.types import rbac_v1
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver.authz import authorizer as authorizers
@@ -68,7 +68,7 @@ class Escalation:
         if not missing:
             return
         lines = "\n".join(missing)
-        who = f"user {coverage.quoted([user.name])[1:-1]} (groups={coverage.quoted(user.groups)})"
+        who = f"user {wording.quoted([user.name])[1:-1]} (groups={wording.quoted(user.groups)})"
         why = f"{who} is attempting to grant RBAC permissions not currently held:\n{lines}"
         if held.error:
             why += f"; resolution errors: {held.error if held.error.startswith('[') else f'[{held.error}]'}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pybernetes.api import fields, names, selectors
+from pybernetes.api import fields, names, selectors, wording
 from pybernetes.api.types import authorization_v1, meta_v1
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver.authz import authorizer
@@ -162,7 +162,7 @@ def _field_terms(
             problems.append(f"fieldSelectors do not yet support {one.operator}")
         else:
             problems.append(f'"{one.operator}" is not a valid field selector operator')
-    return tuple(terms), authorizer.aggregate(problems)
+    return tuple(terms), wording.aggregate(problems)
 
 
 def _label_terms(
@@ -179,7 +179,7 @@ def _label_terms(
             terms.append(selectors.requirement(one.key, operator, one.values))
         except selectors.SelectorError as error:
             problems.append(str(error))
-    return tuple(terms), authorizer.aggregate(problems)
+    return tuple(terms), wording.aggregate(problems)
 
 
 def status(decision: authorizer.Decision, asked: requests.Attributes) -> authorization_v1.SubjectAccessReviewStatus:

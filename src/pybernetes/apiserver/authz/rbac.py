@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from pybernetes.api import errors
+from pybernetes.api import errors, wording
 from pybernetes.api.types import rbac_v1
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver.authz import authorizer, rules
@@ -55,7 +55,7 @@ class Rbac(authorizer.Immediate):
         self._role_bindings = role_bindings
         self._cluster_roles = cluster_roles
         self._cluster_role_bindings = cluster_role_bindings
-        self._decisions: dict[tuple[requests.User, requests.Attributes], authorizer.Decision] = {}
+        self._decisions: dict[tuple[str, tuple[str, ...], requests.Attributes], authorizer.Decision] = {}
         # By namespace, "" for the whole cluster, and by what `rules.subject_keys` says.
         self._grants: dict[str, dict[str, list[Grant]]] = {}
         key = watchers.GroupKey(selection.EVERYTHING, None)
@@ -63,7 +63,8 @@ class Rbac(authorizer.Immediate):
             watched.watchers.add(key, self, ())
 
     def decide(self, user: requests.User, attributes: requests.Attributes) -> authorizer.Decision:
-        known = self._decisions.get((user, attributes))
+        # Rules know of nothing else of a user.
+        known = self._decisions.get((user.name, user.groups, attributes))
         if known is not None:
             return known
         if attributes.selectors is not None:
@@ -72,14 +73,14 @@ class Rbac(authorizer.Immediate):
         decision = self._decide(user, attributes)
         if len(self._decisions) >= REMEMBERED:
             self._decisions.clear()
-        self._decisions[user, attributes] = decision
+        self._decisions[user.name, user.groups, attributes] = decision
         return decision
 
     def rules_for(self, user: requests.User, namespace: str) -> authorizer.Rules:
         found = list(self._rules(user, namespace))
         problems = [rule for rule, _ in found if isinstance(rule, str)]
         return authorizer.Rules(
-            [rule for rule, _ in found if not isinstance(rule, str)], error=authorizer.aggregate(problems)
+            [rule for rule, _ in found if not isinstance(rule, str)], error=wording.aggregate(problems)
         )
 
     def role(self, reference: rbac_v1.RoleRef, namespace: str) -> Sequence[rbac_v1.PolicyRule]:
@@ -121,7 +122,7 @@ class Rbac(authorizer.Immediate):
             elif rules.allows(rule, attributes):
                 return authorizer.Decision(True, f"RBAC: allowed by {grant}")
         if problems:
-            return authorizer.Decision(False, f"RBAC: {authorizer.aggregate(problems)}")
+            return authorizer.Decision(False, f"RBAC: {wording.aggregate(problems)}")
         return authorizer.NO_OPINION
 
     def _rules(self, user: requests.User, namespace: str) -> Iterator[tuple[rbac_v1.PolicyRule | str, Grant]]:

@@ -15,7 +15,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pybernetes.api import selectors
+from pybernetes.api import selectors, wording
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver.authz import authorizer
 from pybernetes.apiserver.forwarding import reviewers
@@ -139,7 +139,7 @@ class Webhook:
                     return authorizer.NO_OPINION
             except environment.EvaluationError as error:
                 problems.append(f"cel evaluation error: expression '{text}' resulted in error: {error}")
-        return self._failed(authorizer.aggregate(problems)) if problems else None
+        return self._failed(wording.aggregate(problems)) if problems else None
 
     def _spec(self, user: requests.User, attributes: requests.Attributes) -> dict[str, Any]:
         made = _but_for_empty(spec(user, attributes))

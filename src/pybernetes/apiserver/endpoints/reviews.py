@@ -10,7 +10,7 @@ from pybernetes.api.types import authentication_v1, authorization_v1
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver import results
 from pybernetes.apiserver.authn import authenticator as authenticators
-from pybernetes.apiserver.authn import serviceaccounts
+from pybernetes.apiserver.authn import jwt
 from pybernetes.apiserver.authz import authorizer as authorizers
 from pybernetes.apiserver.authz import questions
 from pybernetes.apiserver.endpoints import bodies, metadata
@@ -44,8 +44,8 @@ class Reviews:
         if not review.spec.token:
             raise errors.bad_request("token is required for TokenReview in authentication")
         try:
-            user, audiences = self._authenticator.review(review.spec.token, tuple(review.spec.audiences))
-        except serviceaccounts.InvalidToken as error:
+            user, audiences = await self._authenticator.review(review.spec.token, tuple(review.spec.audiences))
+        except jwt.InvalidToken as error:
             status = authentication_v1.TokenReviewStatus(error=str(error))
         else:
             status = authentication_v1.TokenReviewStatus(

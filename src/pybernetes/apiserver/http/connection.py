@@ -57,6 +57,7 @@ class Host(Protocol):
     """What a connection needs of its listener."""
 
     responder: responder.Responder
+    peers: x509.Peers
 
     def opened(self, connection: Connection) -> None: ...
 
@@ -85,7 +86,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpRequestParser(self)
         self._peer = ""
-        self._certificate_user: requests.User | None = None
+        self._sender = x509.NOBODY
         self._task: asyncio.Task[Any] | None = None
         self._backlog: list[bytes] = []
         self._url = b""
@@ -112,7 +113,7 @@ class Connection(asyncio.Protocol):
         self._peer = peer[0] if peer else ""
         tls: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
         if tls is not None:
-            self._certificate_user = x509.user(tls.getpeercert())
+            self._sender = self._host.peers.of(tls)
         self.since = self._monotonic()
         self._host.opened(self)
 
@@ -168,7 +169,7 @@ class Connection(asyncio.Protocol):
         key, text = _lower(name), value.decode("latin-1")
         known = self._headers.get(key)
         if known is not None:
-            text = known + (requests.REPEATED if key.startswith("impersonate-") else ", ") + text
+            text = known + (requests.REPEATED if key.startswith(self._host.peers.repeated) else ", ") + text
         self._headers[key] = text
 
     def on_headers_complete(self) -> None:
@@ -353,7 +354,8 @@ class Connection(asyncio.Protocol):
             headers=message.headers,
             body=message.body,
             peer=self._peer,
-            certificate_user=self._certificate_user,
+            certificate_user=self._sender.user,
+            is_proxy=self._sender.is_proxy,
         )
         refusal = None
         if message.too_large:

@@ -8,6 +8,7 @@ import ssl
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from pybernetes.apiserver.authn import x509
 from pybernetes.apiserver.http import connection as connections
 from pybernetes.apiserver.http import responder as responders
 from pybernetes.kits import clock as clocks
@@ -25,15 +26,17 @@ PROBE_SECONDS, PROBES = 15, 9
 
 
 def server_context(
-    *, certificate: str, key: str, client_ca: str | None, sni: tuple[tuple[str, str, str], ...] = ()
+    *, certificate: str, key: str, client_ca: tuple[str, ...], sni: tuple[tuple[str, str, str], ...] = ()
 ) -> ssl.SSLContext:
-    """TLS as a server: client certificates are asked for, checked against the CA, and may be missing. Without a CA
-    they are not asked for.
+    """TLS as a server: client certificates are asked for, checked against the authorities in the files, and may be
+    missing. Without authorities they are not asked for.
 
     `sni` lists (host name, certificate file, key file) for names that have a certificate of their own.
     """
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=client_ca)
-    if client_ca is not None:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    for file in client_ca:
+        context.load_verify_locations(file)
+    if client_ca:
         context.verify_mode = ssl.CERT_OPTIONAL
     context.load_cert_chain(certificate, key)
     context.set_alpn_protocols(["http/1.1"])
@@ -54,8 +57,11 @@ def server_context(
 class Listener:
     """Accepts connections for a responder."""
 
-    def __init__(self, responder: responders.Responder, clock: clocks.Clock) -> None:
+    def __init__(
+        self, responder: responders.Responder, clock: clocks.Clock, *, peers: x509.Peers | None = None
+    ) -> None:
         self.responder = responder
+        self.peers = peers or x509.Peers()
         self._clock = clock
         self._connections: set[connections.Connection] = set()
         self._tasks = tasks.Tasks()

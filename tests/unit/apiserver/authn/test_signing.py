@@ -57,7 +57,7 @@ def test_elliptic_keys_sign(curve: ec.EllipticCurve) -> None:
     header = token.split(".")[0]
     assert json.loads(base64.urlsafe_b64decode(header + "=="))["alg"] == f"ES{min(curve.key_size, 512)}"
     assert user(one, token).name == "system:serviceaccount:ns:sa"
-    with pytest.raises(serviceaccounts.InvalidToken, match="does not verify"):
+    with pytest.raises(serviceaccounts.InvalidToken, match="no keys found"):
         user(signer(ec.generate_private_key(curve)), token)
 
 
@@ -77,7 +77,7 @@ def test_tokens_of_older_keys_and_issuers_are_taken() -> None:
     before, after = signer(old, "https://old"), signer(new, "https://here", "https://old", more=[old.public_key()])
     assert user(after, issue(before)).name == "system:serviceaccount:ns:sa"
     assert user(after, issue(after)).name == "system:serviceaccount:ns:sa"
-    with pytest.raises(serviceaccounts.InvalidToken, match="does not verify"):
+    with pytest.raises(serviceaccounts.InvalidToken, match="another issuer"):
         user(before, issue(after))
     with pytest.raises(serviceaccounts.InvalidToken, match="another issuer"):
         user(signer(old, "https://here"), issue(before))

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from pybernetes.apiserver.admission import table as admission
+from pybernetes.apiserver.authn import settings as authentication
 from pybernetes.apiserver.authz import modes
 from pybernetes.apiserver.resources import table as resources
 from pybernetes.apiserver.settings import API_AUDIENCE
 from pybernetes.cluster.hyperkube import flags, logging_flags
-from pybernetes.cluster.hyperkube.kube_apiserver import authorizing
+from pybernetes.cluster.hyperkube.kube_apiserver import authenticating, authorizing
 from pybernetes.cluster.hyperkube.kube_apiserver.flags import audit as audit_flags
 from pybernetes.cluster.hyperkube.kube_apiserver.flags.general import STORES
 from pybernetes.cluster.hyperkube.kube_apiserver.flags.storage import MEDIA_TYPE
@@ -28,6 +29,9 @@ PAIRS = (
 FILES = (
     "etcd-cafile",
     "client-ca-file",
+    "requestheader-client-ca-file",
+    "oidc-ca-file",
+    "authentication-token-webhook-config-file",
     "authorization-webhook-config-file",
     "token-auth-file",
     "service-account-signing-key-file",
@@ -103,7 +107,9 @@ class Options:
     advertise: str
     serving: Pair | None
     client_ca: pathlib.Path | None
+    proxy_ca: pathlib.Path | None
     anonymous: bool
+    authentication: authentication.Authentication
     tokens: pathlib.Path | None
     signing_key: pathlib.Path | None
     verifying_keys: tuple[pathlib.Path, ...]
@@ -163,7 +169,9 @@ def read(given: Mapping[str, Any], *, address: Callable[[], str]) -> Options:
         advertise=advertise,
         serving=_pair(given, "tls-cert-file", "tls-private-key-file"),
         client_ca=_path(given["client-ca-file"]),
-        anonymous=given["anonymous-auth"] and "AlwaysAllow" not in authorization,
+        proxy_ca=_path(given["requestheader-client-ca-file"]),
+        anonymous=authenticating.is_anonymous_allowed(given) and "AlwaysAllow" not in authorization,
+        authentication=authenticating.read(given),
         tokens=_path(given["token-auth-file"]),
         signing_key=_path(given["service-account-signing-key-file"]),
         verifying_keys=tuple(pathlib.Path(name).absolute() for name in given["service-account-key-file"]),
@@ -206,6 +214,7 @@ def _problems(given: Mapping[str, Any]) -> Iterator[str]:
     for file in given["service-account-key-file"]:
         yield from _unreadable("service-account-key-file", file)
     yield from _issuers(given["service-account-issuer"])
+    yield from authenticating.problems(given)
     yield from authorizing.problems(given)
     yield from _plugins(
         given["enable-admission-plugins"], given["disable-admission-plugins"], given["admission-control"]

@@ -16,7 +16,7 @@ from pybernetes.apiserver import server as apiservers
 from pybernetes.apiserver import settings
 from pybernetes.apiserver.admission import configuration
 from pybernetes.apiserver.authn import signing, tokenfile
-from pybernetes.apiserver.http import listener
+from pybernetes.apiserver.http import following, listener
 from pybernetes.apiserver.storage import encryption
 from pybernetes.cluster import credentials, pki, processes
 from pybernetes.cluster.hyperkube.kube_apiserver import auditing
@@ -48,7 +48,7 @@ class Process:
         options = self._options
         # Made only if something is to be made in it.
         authority = functools.cache(lambda: pki.Pki(options.certificates, self._clock))
-        tls = _serving(options, authority)
+        tls = _serving(options, authority, changed=self._trust)
         told = _settings(options, _signing_key(options, authority))
         # Bound first: a port that is taken is the likeliest thing to go wrong, and the cheapest to find.
         sock = _socket(options.bind, options.port)
@@ -68,6 +68,15 @@ class Process:
             raise
         log.info("serving on https://%s, store %s", _host_port(options.bind, options.port), options.store)
 
+    def _trust(self) -> None:
+        """The authorities may be others now."""
+        options = self._options
+        if self._api is not None:
+            client_ca, proxy_ca = (
+                path.read_bytes() if path is not None else b"" for path in (options.client_ca, options.proxy_ca)
+            )
+            self._api.trust(client_ca, proxy_ca)
+
     async def close(self) -> None:
         if self._api is not None:
             await self._api.close()
@@ -75,7 +84,10 @@ class Process:
             await self._store.close()
 
 
-def _serving(options: options_.Options, authority: Callable[[], pki.Pki]) -> ssl.SSLContext:
+def _serving(
+    options: options_.Options, authority: Callable[[], pki.Pki], *, changed: Callable[[], None]
+) -> ssl.SSLContext:
+    """TLS by the files as they are from time to time."""
     if options.serving is not None:
         certificate, key = options.serving
     else:
@@ -85,12 +97,13 @@ def _serving(options: options_.Options, authority: Callable[[], pki.Pki]) -> ssl
             hosts.add(options.bind)
         certificate, key = authority().server("apiserver", hosts)
         log.info("the certificate is %s; clients check it with %s", certificate, authority().ca)
-    client_ca = str(options.client_ca) if options.client_ca is not None else None
+    authorities = tuple(str(path) for path in (options.client_ca, options.proxy_ca) if path is not None)
+    files = (str(certificate), str(key), *authorities)
+    make = functools.partial(listener.server_context, certificate=str(certificate), key=str(key), client_ca=authorities)
     try:
-        return listener.server_context(certificate=str(certificate), key=str(key), client_ca=client_ca)
+        return following.context(make, files, changed=changed)
     except ssl.SSLError as error:
-        files = ", ".join(filter(None, (str(certificate), str(key), client_ca)))
-        raise ValueError(f"no TLS with {files}: {error.reason or error}") from None
+        raise ValueError(f"no TLS with {', '.join(files)}: {error.reason or error}") from None
 
 
 def _signing_key(options: options_.Options, authority: Callable[[], pki.Pki]) -> signing.PrivateKey:
@@ -124,6 +137,7 @@ def _settings(options: options_.Options, signing_key: signing.PrivateKey) -> set
         audiences=options.audiences,
         tokens=tokens,
         anonymous=options.anonymous,
+        authentication=options.authentication,
         authorization=options.authorization,
         admission_on=options.admission_on,
         admission_off=options.admission_off,
