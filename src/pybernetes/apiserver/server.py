@@ -243,11 +243,11 @@ class ApiServer:
         """Those who have to be asked about tokens, if there are any."""
         settings, clock, chance = self.settings, self._clock, self._chance
         who = settings.authentication
-        self._providers = [
+        self.providers = [
             provider.Provider(one, algorithms=who.algorithms, audiences=settings.audiences, clock=clock, chance=chance)
             for one in who.providers
         ]
-        asked: list[remote.Source] = [*self._providers]
+        asked: list[remote.Source] = [*self.providers]
         if who.webhook is not None:
             asked.append(token_webhook.Webhook(who.webhook, settings.audiences, clock=clock, chance=chance))
         return remote.Remote(asked, clock=clock) if asked else None
@@ -278,7 +278,7 @@ class ApiServer:
         if self._fairness is not None and ("flowcontrol.apiserver.k8s.io", "v1", "flowschemas") in self.registry.kinds:
             self._dangling.start(self.client(APISERVER, agent="api-priority-and-fairness-config-consumer-v1"))
         self._aggregation.start(self.client(APISERVER, agent="kube-aggregator"))
-        for one in self._providers:
+        for one in self.providers:
             one.keys.start()
         self._definitions.start(self.client(APISERVER, agent="kube-apiserver"))
         self._upkeep.start()

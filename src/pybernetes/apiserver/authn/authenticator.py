@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Mapping
 
 from pybernetes.api import errors, wording
 from pybernetes.apiserver import request as requests
-from pybernetes.apiserver.authn import bootstrap_tokens, frontproxy, jwt, remote, serviceaccounts
+from pybernetes.apiserver.authn import bootstrap_tokens, frontproxy, jwt, remote, serviceaccounts, x509
 
 # In the place of an Authorization header, which browsers cannot send along with a WebSocket.
 PROTOCOL_HEADER, PROTOCOL = "sec-websocket-protocol", "base64url.bearer.authorization.k8s.io."
@@ -53,8 +53,9 @@ class Authenticator:
             if user is not None:
                 request.user = user
                 return None
-        if request.certificate_user is not None:
-            request.user = request.certificate_user
+        certified = request.certificate_user
+        if certified is not None and certified is not x509.REFUSED:
+            request.user = certified
             return None
         authorization = request.headers.get("authorization")
         if authorization is not None:
@@ -66,6 +67,8 @@ class Authenticator:
         if token:
             return self._by_token(request, token)
         if not self._anonymous or (self._anonymous_paths and request.path not in self._anonymous_paths):
+            raise errors.unauthorized()
+        if certified is not None:
             raise errors.unauthorized()
         request.user = requests.ANONYMOUS
         return None

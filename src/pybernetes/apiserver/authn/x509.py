@@ -27,6 +27,8 @@ class Peer(NamedTuple):
 
 
 NOBODY = Peer()
+# Of a certificate that the listener has taken, but is none of a client's.
+REFUSED = requests.User("")
 
 
 class Peers:
@@ -53,7 +55,7 @@ class Peers:
         certificate = _certificate(der)
         allowed = self._proxy.allowed_names
         is_proxy = _is_by(certificate, self._proxy_ca) and (not allowed or _names(found, "commonName")[-1] in allowed)
-        return Peer(user(found, der) if _is_by(certificate, self._client_ca) else None, is_proxy)
+        return Peer(user(found, der) if _is_by(certificate, self._client_ca) else REFUSED, is_proxy)
 
 
 def user(peer_certificate: dict[str, Any], der: bytes) -> requests.User | None:

@@ -1,5 +1,7 @@
-"""TLS by files that may be replaced while the server runs. They are looked at with each handshake, which costs far more;
-where the new ones are no good, the old ones stay."""
+"""TLS by files that may be replaced while the server runs.
+
+They are looked at with each handshake, which costs far more. Where the new ones are no good, the old ones stay.
+"""
 
 from __future__ import annotations
 
