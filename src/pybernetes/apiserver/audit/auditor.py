@@ -8,8 +8,8 @@ from typing import Protocol
 
 from pybernetes.api import codecs, errors
 from pybernetes.api.types import meta_v1
+from pybernetes.apiserver import remembered, results
 from pybernetes.apiserver import request as requests
-from pybernetes.apiserver import results
 from pybernetes.apiserver.audit import events, policy
 from pybernetes.apiserver.flowcontrol import longrunning
 from pybernetes.apiserver.http import render
@@ -17,7 +17,6 @@ from pybernetes.kits import chance as chances
 from pybernetes.kits import clock as clocks
 from pybernetes.kits import prometheus
 
-REMEMBERED = 20_000
 PATCH = ("application/json-patch+json", "application/merge-patch+json", "application/strategic-merge-patch+json")
 
 
@@ -50,7 +49,7 @@ class Auditor:
         self._rules, self._backends = rules, backends
         self._clock, self._chance = clock, chance
         self._largest = largest
-        self._scopes: dict[tuple[requests.User, requests.Attributes], policy.Scope] = {}
+        self._scopes: remembered.Remembered[policy.Scope] = remembered.Remembered()
         self._render = render.Renderer(clock)
         self._written: Counter[str] = Counter()
 
@@ -126,12 +125,10 @@ class Auditor:
     # -- inside
 
     def _scope(self, entry: events.Entry, request: requests.Request) -> policy.Scope:
-        at = (entry.user, request.attributes)
-        found = self._scopes.get(at)
+        found = self._scopes.get(entry.user, request.attributes)
         if found is None:
-            if len(self._scopes) >= REMEMBERED:
-                self._scopes.clear()
-            found = self._scopes[at] = self._rules.scope(*at)
+            made = self._rules.scope(entry.user, request.attributes)
+            found = self._scopes.put(entry.user, request.attributes, made)
         return found
 
     def _complete(

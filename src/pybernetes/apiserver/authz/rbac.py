@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 
 from pybernetes.api import errors, wording
 from pybernetes.api.types import rbac_v1
+from pybernetes.apiserver import remembered
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver.authz import authorizer, rules
 from pybernetes.apiserver.storage import collection as collections
 from pybernetes.apiserver.storage import item as items
 from pybernetes.apiserver.storage import selection, watchers
 
-REMEMBERED = 20_000
 GROUP = "rbac.authorization.k8s.io"
 Binding = rbac_v1.RoleBinding | rbac_v1.ClusterRoleBinding
 
@@ -55,7 +55,7 @@ class Rbac(authorizer.Immediate):
         self._role_bindings = role_bindings
         self._cluster_roles = cluster_roles
         self._cluster_role_bindings = cluster_role_bindings
-        self._decisions: dict[tuple[str, tuple[str, ...], requests.Attributes], authorizer.Decision] = {}
+        self._decisions: remembered.Remembered[authorizer.Decision] = remembered.Remembered()
         # By namespace, "" for the whole cluster, and by what `rules.subject_keys` says.
         self._grants: dict[str, dict[str, list[Grant]]] = {}
         key = watchers.GroupKey(selection.EVERYTHING, None)
@@ -63,18 +63,13 @@ class Rbac(authorizer.Immediate):
             watched.watchers.add(key, self, ())
 
     def decide(self, user: requests.User, attributes: requests.Attributes) -> authorizer.Decision:
-        # Rules know of nothing else of a user.
-        known = self._decisions.get((user.name, user.groups, attributes))
+        known = self._decisions.get(user, attributes)
         if known is not None:
             return known
         if attributes.selectors is not None:
             # They make no difference to rules.
             return self.decide(user, attributes._replace(selectors=None))
-        decision = self._decide(user, attributes)
-        if len(self._decisions) >= REMEMBERED:
-            self._decisions.clear()
-        self._decisions[user.name, user.groups, attributes] = decision
-        return decision
+        return self._decisions.put(user, attributes, self._decide(user, attributes))
 
     def rules_for(self, user: requests.User, namespace: str) -> authorizer.Rules:
         found = list(self._rules(user, namespace))

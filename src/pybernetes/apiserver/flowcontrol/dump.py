@@ -46,7 +46,7 @@ class Dumps:
             active = sum(bool(queue.waiting) for queue in level.queues)
             yield (
                 *(level.name, active, level.idle, False, level.waiting, level.executing),
-                *(sum(level.dispatched.values()), rejected, timed_out, timed_out),
+                *(sum(count.number for count in level.dispatched.values()), rejected, timed_out, timed_out),
             )
 
     def _queues(self) -> Iterator[Row]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from pybernetes.api.types import flowcontrol_v1
+from pybernetes.apiserver import remembered
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver.flowcontrol import classify, levels, longrunning, sharding, shares, widths
 from pybernetes.apiserver.resources.flowcontrol import mandatory
@@ -15,7 +16,6 @@ from pybernetes.apiserver.storage import item as items
 from pybernetes.kits import clock as clocks
 from pybernetes.kits import prometheus
 
-REMEMBERED = 20_000
 # A level's demand is looked at this often while there is any to speak of, in seconds.
 PERIOD = 10.0
 SMOOTHING = 0.977
@@ -25,12 +25,13 @@ READS = ("get", "list", "watch")
 
 
 class Class(NamedTuple):
-    """What a request is treated as. `ticket` is that of requests that take one seat at once; `head` are the lines that
-    tell the client."""
+    """What a request is treated as. `head` are the lines that tell its client so; `one_seat` is known to be all it
+    takes."""
 
     level: levels.Level
-    ticket: levels.Ticket
+    narrow: levels.Narrow
     head: bytes
+    one_seat: bool
 
 
 class Fairness:
@@ -52,25 +53,30 @@ class Fairness:
         self.levels: dict[str, levels.Level] = {}
         self._leaving: list[levels.Level] = []
         self._ordered: list[flowcontrol_v1.FlowSchema] = []
-        self._classes: dict[tuple[requests.User, requests.Attributes], Class] = {}
+        self._classes: remembered.Remembered[Class] = remembered.Remembered()
         self._stale = True
         self._timer: clocks.Timer | None = None
         self._quiet = 0
         for watched in (schemas, configurations):
             following.follow(watched, self._changed)
 
-    def enter(self, request: requests.Request) -> levels.Ticket | None:
+    def enter(self, request: requests.Request) -> levels.Ticket | levels.Narrow | None:
         """Seats to be given back; None for those that need none. Raises StatusError 429."""
-        attributes = request.attributes
-        if longrunning.is_long(attributes) and attributes.verb != "watch":
-            return None
+        user, attributes = request.user, request.attributes
         if self._stale:
             self._configure()
-        found = self._classes.get((request.user, attributes)) or self._classify(request.user, attributes)
-        request.head += found.head
+        found = self._classes.get(user, attributes) or self._classify(user, attributes)
+        if found is None:
+            return None
+        request.head = request.head + found.head if request.head else found.head
         level = found.level
-        width = widths.ONE if level.exempt or attributes.verb == "get" else self._width(request, level)
-        ticket = level.enter(found.ticket, width, self._patience)
+        if found.one_seat:
+            if found.narrow.take():
+                return found.narrow
+            width = widths.ONE
+        else:
+            width = self._width(request, level)
+        ticket = level.enter(found.narrow.flow, width, self._patience)
         if self._timer is None and (level.waiting or 2 * level.seats > level.limit) and not level.exempt:
             self._timer = self._clock.call_later(PERIOD, self._adjust)
         return ticket
@@ -109,7 +115,10 @@ class Fairness:
             schema for schema in found.values() if schema.spec.priorityLevelConfiguration.name in self.levels
         )
 
-    def _classify(self, user: requests.User, attributes: requests.Attributes) -> Class:
+    def _classify(self, user: requests.User, attributes: requests.Attributes) -> Class | None:
+        """None for requests that take as long as their clients like."""
+        if longrunning.is_long(attributes) and attributes.verb != "watch":
+            return None
         # The last one of all takes everything.
         schema = next((one for one in self._ordered if classify.matches(one, user, attributes)), self._ordered[-1])
         level = self.levels[schema.spec.priorityLevelConfiguration.name]
@@ -119,11 +128,13 @@ class Fairness:
             f"X-Kubernetes-Pf-Flowschema-Uid: {schema.metadata.uid}\r\n"
             f"X-Kubernetes-Pf-Prioritylevel-Uid: {level.config.metadata.uid}\r\n"
         )
-        if len(self._classes) >= REMEMBERED:
-            self._classes.clear()
-        ticket = levels.Ticket(level, flow, widths.ONE)
-        made = self._classes[user, attributes] = Class(level, ticket, head.encode())
-        return made
+        made = Class(
+            level=level,
+            narrow=levels.Narrow(level, flow),
+            head=head.encode(),
+            one_seat=level.exempt or attributes.verb == "get" or not attributes.is_resource,
+        )
+        return self._classes.put(user, attributes, made)
 
     def _width(self, request: requests.Request, level: levels.Level) -> widths.Width:
         at = request.attributes
@@ -202,9 +213,9 @@ class Fairness:
             prometheus.COUNTER,
             "Number of requests executed by API Priority and Fairness subsystem",
             [
-                ({"flow_schema": schema, "priority_level": at}, number)
+                ({"flow_schema": schema, "priority_level": at}, count.number)
                 for at, level in self.levels.items()
-                for schema, number in level.dispatched.items()
+                for schema, count in level.dispatched.items()
             ],
         )
         yield prometheus.Family(

@@ -51,6 +51,15 @@ class Queue:
         self.executing = 0
 
 
+class Count:
+    """How many requests of one schema a level has let in."""
+
+    __slots__ = ("number",)
+
+    def __init__(self) -> None:
+        self.number = 0
+
+
 class Ticket:
     """The seats of one request; `arrive`, if there is one, waits for them, `leave` gives them back."""
 
@@ -72,6 +81,38 @@ class Ticket:
         self.level.left(self, 0.0 if self._began is None else self.level.now() - self._began)
 
 
+class Narrow:
+    """The ticket of all requests of a flow that take one seat at once, as most do: it is counted, and no more."""
+
+    __slots__ = ("_count", "_level", "flow")
+
+    arrive = None
+
+    def __init__(self, level: Level, flow: Flow) -> None:
+        self._level = level
+        self.flow = flow
+        self._count = level.counted(flow.schema)
+
+    def take(self) -> bool:
+        """Take a seat, if there is one for it now."""
+        level = self._level
+        if not level.exempt and (level.seats >= level.limit or level.is_queued()):
+            return False
+        level.executing += 1
+        level.seats += 1
+        if level.seats > level.peak:
+            level.peak = level.seats
+        self._count.number += 1
+        return True
+
+    def leave(self) -> None:
+        level = self._level
+        level.executing -= 1
+        level.seats -= 1
+        if level.waiting:
+            level.dispatch()
+
+
 class Level:
     """A priority level as it is configured now. `limit` is how many seats it has at the moment."""
 
@@ -84,7 +125,7 @@ class Level:
         self.seats = self.waiting = self.executing = 0
         self.peak = 0
         self.smoothed = 0.0
-        self.dispatched: Counter[str] = Counter()
+        self.dispatched: dict[str, Count] = {}
         self.rejected: Counter[tuple[str, str]] = Counter()
         self._dropped = dropped.Dropped()
         self._time = 0.0
@@ -114,16 +155,17 @@ class Level:
     def idle(self) -> bool:
         return not self.waiting and not self.executing
 
-    def enter(self, shared: Ticket, width: widths.Width, patience: float) -> Ticket:
-        """Seats for a request, now or, within so many seconds, later. Raises StatusError 429.
+    def counted(self, schema: str) -> Count:
+        return self.dispatched.setdefault(schema, Count())
 
-        `shared` is the ticket of all requests of its flow that take one seat and need not wait.
-        """
-        flow = shared.flow
-        # Those that wait for the event loop's next turn are in nobody's way.
-        queued = self.waiting and self._spent < TURN
-        if self.exempt or (not queued and self._takes(width.most)):
-            ticket = shared if width is widths.ONE else Ticket(self, flow, width)
+    def is_queued(self) -> bool:
+        """Whether others come first. Those that wait for the event loop's next turn are in nobody's way."""
+        return bool(self.waiting) and self._spent < TURN
+
+    def enter(self, flow: Flow, width: widths.Width, patience: float) -> Ticket:
+        """Seats for a request, now or, within so many seconds, later. Raises StatusError 429."""
+        if self.exempt or (not self.is_queued() and self._takes(width.most)):
+            ticket = Ticket(self, flow, width)
             self._grant(ticket)
             return ticket
         if not self._queues:
@@ -191,7 +233,7 @@ class Level:
     def _grant(self, ticket: Ticket) -> None:
         self.executing += 1
         self.seats += ticket.width.most
-        self.dispatched[ticket.flow.schema] += 1
+        self.counted(ticket.flow.schema).number += 1
         if self.seats > self.peak:
             self.peak = self.seats
         if ticket.queue is not None or ticket.width.seats > 1:

@@ -22,15 +22,15 @@ def level(clock: VirtualClock, seats: int, response: dict[str, Any] | None = Non
     return levels.Level(config, shares.Limits(seats, seats, seats), clock)
 
 
-def shared(of: levels.Level, name: str = "a") -> levels.Ticket:
-    return levels.Ticket(of, levels.Flow(name, "", sharding.flow_hash(name, "")), widths.ONE)
+def flow(name: str = "a") -> levels.Flow:
+    return levels.Flow(name, "", sharding.flow_hash(name, ""))
 
 
 class Request:
     """One request of a flow, which runs until it is told to end."""
 
     def __init__(self, of: levels.Level, name: str = "a", width: widths.Width = widths.ONE) -> None:
-        self.ticket = of.enter(shared(of, name), width, 15.0)
+        self.ticket = of.enter(flow(name), width, 15.0)
         self.runs = self.ticket.arrive is None
         self.end = asyncio.Event()
         self.task = asyncio.ensure_future(self._run())
@@ -66,7 +66,7 @@ async def test_too_many_are_sent_away() -> None:
     of = level(clock, 1)
     running = [Request(of) for _ in range(1 + 2 * 3)]
     with pytest.raises(errors.StatusError) as refused:
-        of.enter(shared(of), widths.ONE, 15.0)
+        of.enter(flow(), widths.ONE, 15.0)
     assert (refused.value.code, refused.value.reason) == (429, "TooManyRequests")
     assert refused.value.status.details is not None
     assert refused.value.status.details.retryAfterSeconds == 1
@@ -79,7 +79,7 @@ async def test_levels_without_queues_send_away_at_once() -> None:
     of = level(VirtualClock(), 1, {"type": "Reject"})
     running = Request(of)
     with pytest.raises(errors.StatusError, match="try again later"):
-        of.enter(shared(of), widths.ONE, 15.0)
+        of.enter(flow(), widths.ONE, 15.0)
     assert of.rejected == {("a", "concurrency-limit"): 1}
     await finished(running)
 
@@ -135,12 +135,12 @@ async def test_wide_ones_take_turns() -> None:
     clock = VirtualClock()
     of = level(clock, 100)
     wide = widths.Width(10)
-    ticket = of.enter(shared(of), wide, 15.0)
+    ticket = of.enter(flow(), wide, 15.0)
     assert ticket.arrive is None
     await clock.advance(0.02)
     ticket.leave()
     second = Request(of, width=wide)
-    narrow = of.enter(shared(of, "b"), widths.ONE, 15.0)
+    narrow = of.enter(flow("b"), widths.ONE, 15.0)
     assert narrow.arrive is None
     assert (second.runs, of.waiting) == (False, 1)
     await settle()
@@ -152,7 +152,7 @@ async def test_wide_ones_take_turns() -> None:
 
 async def test_what_is_wider_than_the_level_runs_alone() -> None:
     of = level(VirtualClock(), 2)
-    wide = of.enter(shared(of), widths.Width(5), 15.0)
+    wide = of.enter(flow(), widths.Width(5), 15.0)
     assert wide.arrive is None
     waiting = Request(of)
     await settle()
@@ -166,11 +166,31 @@ async def test_what_is_wider_than_the_level_runs_alone() -> None:
 async def test_seats_of_writes_come_back_when_watchers_are_told() -> None:
     clock = VirtualClock()
     of = level(clock, 3)
-    written = of.enter(shared(of), widths.Width(1, 3, 0.05), 15.0)
+    written = of.enter(flow(), widths.Width(1, 3, 0.05), 15.0)
     written.leave()
     assert (of.seats, of.executing) == (3, 0)
     await clock.advance(0.05)
     assert of.seats == 0
+
+
+async def test_those_that_take_one_seat_at_once_share_a_ticket() -> None:
+    of = level(VirtualClock(), 2)
+    narrow = levels.Narrow(of, flow())
+    assert narrow.take()
+    assert narrow.take()
+    assert not narrow.take()
+    waiting = Request(of)
+    await settle()
+    assert (of.seats, of.waiting, of.peak) == (2, 1, 3)
+    narrow.leave()
+    await settle()
+    assert waiting.runs
+    assert not narrow.take()
+    narrow.leave()
+    other = Request(of)
+    await finished(waiting, other)
+    assert of.idle
+    assert of.dispatched["a"].number == 4
 
 
 async def test_a_new_configuration_is_taken_over() -> None:

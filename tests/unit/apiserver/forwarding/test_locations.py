@@ -51,7 +51,9 @@ class TestPods:
         assert found.authority == "10.0.0.7:8080"
 
     def test_the_port_that_is_named(self) -> None:
-        assert locations.of_pod(locations.parse("pod", "https:web:1"), pod(8080)) == ("https", "10.0.0.7", "1", False)
+        assert locations.of_pod(locations.parse("pod", "https:web:1"), pod(8080)) == locations.Location(
+            "https", "10.0.0.7", "1"
+        )
 
     def test_no_port_at_all_is_the_schemes(self) -> None:
         found = locations.of_pod(locations.parse("pod", "web"), pod())
@@ -120,8 +122,8 @@ class TestServices:
         )
 
     def test_an_endpoint_at_the_targets_port(self) -> None:
-        assert self.choose(self.address("10.0.0.7")) == ("https", "10.0.0.7", "8080", False)
-        assert self.choose(self.address("10.0.0.7"), port="dns") == ("https", "10.0.0.7", "53", False)
+        assert self.choose(self.address("10.0.0.7")) == locations.Location("https", "10.0.0.7", "8080")
+        assert self.choose(self.address("10.0.0.7"), port="dns") == locations.Location("https", "10.0.0.7", "53")
 
     def test_the_load_is_shared(self) -> None:
         both = (self.address("10.0.0.7"), self.address("10.0.0.8", "other"))
@@ -133,7 +135,9 @@ class TestServices:
         assert self.choose(self.address("10.0.0.7", "gone")) is None
         assert self.choose(self.address("10.0.0.7", namespace="else")) is None
         assert self.choose(self.address("10.0.0.66")) is None
-        assert self.choose(self.address("10.0.0.66"), self.address("10.0.0.7")) == ("https", "10.0.0.7", "8080", False)
+        assert self.choose(self.address("10.0.0.66"), self.address("10.0.0.7")) == locations.Location(
+            "https", "10.0.0.7", "8080"
+        )
 
     def test_none_is_ready_or_has_the_port(self) -> None:
         assert self.choose() is None
