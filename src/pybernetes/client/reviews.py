@@ -15,6 +15,9 @@ from pybernetes.client import client as clients
 from pybernetes.kits import clock as clocks
 
 MAX_KEPT = 1000
+# How long an answer may take.
+SECONDS = 10.0
+NO_ANSWER = (errors.StatusError, ConnectionError, TimeoutError)
 
 
 class User(NamedTuple):
@@ -56,8 +59,9 @@ class Reviews:
             return known[1]
         review = authentication_v1.TokenReview(spec=authentication_v1.TokenReviewSpec(token=token))
         try:
-            answer = await self._client.create(review)
-        except (errors.StatusError, ConnectionError):
+            async with self._clock.timeout(SECONDS):
+                answer = await self._client.create(review)
+        except NO_ANSWER:
             return None
         if not answer.status.authenticated:
             return None
@@ -85,8 +89,9 @@ class Reviews:
             return known[1]
         spec = authorization_v1.SubjectAccessReviewSpec(user=user.name, uid=user.uid, groups=list(user.groups), **about)
         try:
-            answer = await self._client.create(authorization_v1.SubjectAccessReview(spec=spec))
-        except (errors.StatusError, ConnectionError):
+            async with self._clock.timeout(SECONDS):
+                answer = await self._client.create(authorization_v1.SubjectAccessReview(spec=spec))
+        except NO_ANSWER:
             return Decision(False)
         decision = Decision(answer.status.allowed, answer.status.reason)
         _bound(self._decisions)

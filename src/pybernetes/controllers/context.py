@@ -23,6 +23,7 @@ class Controller(Protocol):
 class Settings:
     """What a cluster decides about its controllers; the defaults are upstream's. Durations in seconds.
 
+    - `workers`: how many of its objects a controller looks at at a time, by name, where not as many as usual.
     - `ca`: the certificates, in PEM, that clients inside the cluster trust the API server by.
     - `sign_token(claims)`: a signed service-account token; without it, token Secrets are not filled.
     - `signing_certificate`, `signing_key`: what CertificateSigningRequests are signed with, in PEM; `signing_duration`
@@ -34,6 +35,7 @@ class Settings:
     - `load_balancer_pool`: what Services of type LoadBalancer get addresses from (see `loadbalancer.pool`).
     """
 
+    workers: Mapping[str, int] = field(default_factory=dict)
     ca: bytes = b""
     sign_token: Callable[[Mapping[str, Any]], str] | None = None
     token_issuer: str = "kubernetes/serviceaccount"
@@ -88,8 +90,9 @@ class Context:
         after: tuple[Informer[Any], ...],
         workers: int = 5,
     ) -> None:
-        """Wait for the informers, then work on the queue until cancelled."""
+        """Wait for the informers, then work on the queue until cancelled; with so many workers unless it is told."""
         await synced(*after)
+        workers = self.settings.workers.get(name, workers)
         await Loop(name, queue, reconcile, workers=workers, clock=self.clock).run()
 
 

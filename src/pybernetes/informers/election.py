@@ -39,6 +39,7 @@ class Election:
         self._clock, self._chance = clock, chance
         self._lease, self._renew_deadline, self._retry = lease, renew_deadline, retry
         self._seen = ("", 0.0)
+        self._renewed = 0.0
         self.leading = False
 
     async def run(self, lead: Callable[[], Awaitable[None]]) -> None:
@@ -48,6 +49,7 @@ class Election:
         """
         while not await self._try():
             await self._clock.sleep(self._chance.jitter(self._retry, 1.2))
+        self._renewed = self._clock.monotonic()
         self.leading = True
         log.info("%s: %s became leader", self._name, self.identity)
         leading = asyncio.ensure_future(lead())
@@ -63,13 +65,19 @@ class Election:
         if not leading.cancelled():
             leading.result()
 
+    def problem(self, patience: float) -> str | None:
+        """What is wrong with a leader that should long have ended: its lease ran out more than so many seconds ago."""
+        late = self._clock.monotonic() - self._renewed - self._lease
+        return (
+            f"failed election to renew leadership on lease {self._name}" if self.leading and late > patience else None
+        )
+
     async def _renew(self) -> None:
         """Returns when the lease could not be renewed in time."""
-        renewed = self._clock.monotonic()
-        while self._clock.monotonic() - renewed < self._renew_deadline:
+        while self._clock.monotonic() - self._renewed < self._renew_deadline:
             await self._clock.sleep(self._retry)
             if await self._try():
-                renewed = self._clock.monotonic()
+                self._renewed = self._clock.monotonic()
         log.error("%s: %s lost the lease", self._name, self.identity)
 
     async def _try(self) -> bool:

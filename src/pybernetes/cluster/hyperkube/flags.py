@@ -114,13 +114,13 @@ def _shown(flag: Flag) -> str:
     if flag.kind is values.BOOL:
         return "true"
     if flag.kind is values.DURATION:
-        return _duration(default)
+        return duration(default)
     if flag.kind is values.PORTS:
         return f"{default[0]}-{default[1]}"
     return ",".join(default) if isinstance(default, list) else str(default)
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """As Go writes whole seconds: `1h0m0s`."""
     whole = int(seconds)
     hours, minutes = divmod(whole, 3600)

@@ -27,8 +27,6 @@ def run(
         if given["version"]:
             print(f"Kubernetes {version.GIT_VERSION}")
             return 0
-        if problems := [*logging_flags.problems(given)]:
-            raise flags_.FlagError("\n".join(problems))
         part = make(given, clock)
     except flags_.HelpWanted:
         print(f"{description}\n{flags_.text(table)}")

@@ -49,8 +49,9 @@ class GarbageCollector:
         self._graph = graph.Graph()
         self._watched.clear()
         await self._discover()
+        workers = self._context.settings.workers.get(NAME, WORKERS)
         working = asyncio.ensure_future(
-            Loop(NAME, self._queue, self.reconcile, workers=WORKERS, clock=self._context.clock).run()
+            Loop(NAME, self._queue, self.reconcile, workers=workers, clock=self._context.clock).run()
         )
         try:
             while not working.done():

@@ -13,7 +13,7 @@ from pybernetes.apiserver.authn import settings as authentication
 from pybernetes.apiserver.authz import modes
 from pybernetes.apiserver.resources import table as resources
 from pybernetes.apiserver.settings import API_AUDIENCE
-from pybernetes.cluster.hyperkube import flags, logging_flags
+from pybernetes.cluster.hyperkube import features, flags, logging_flags
 from pybernetes.cluster.hyperkube.kube_apiserver import authenticating, authorizing
 from pybernetes.cluster.hyperkube.kube_apiserver.flags import audit as audit_flags
 from pybernetes.cluster.hyperkube.kube_apiserver.flags.general import STORES
@@ -203,6 +203,7 @@ def read(given: Mapping[str, Any], *, address: Callable[[], str]) -> Options:
 def _problems(given: Mapping[str, Any]) -> Iterator[str]:
     yield from _storage(given)
     yield from logging_flags.problems(given)
+    yield from features.problems(given["feature-gates"])
     if not 1 <= given["secure-port"] <= 65535:
         port = given["secure-port"]
         yield f"--secure-port {port} must be between 1 and 65535, inclusive. It cannot be turned off with 0"

@@ -16,9 +16,9 @@ from pybernetes.apiserver import server as apiservers
 from pybernetes.apiserver import settings
 from pybernetes.apiserver.admission import configuration
 from pybernetes.apiserver.authn import signing, tokenfile
-from pybernetes.apiserver.http import following, listener
 from pybernetes.apiserver.storage import encryption
 from pybernetes.cluster import credentials, pki, processes
+from pybernetes.cluster.hyperkube import sockets
 from pybernetes.cluster.hyperkube.kube_apiserver import auditing
 from pybernetes.cluster.hyperkube.kube_apiserver import options as options_
 from pybernetes.kits import chance as chances
@@ -51,8 +51,8 @@ class Process:
         tls = _serving(options, authority, changed=self._trust)
         told = _settings(options, _signing_key(options, authority))
         # Bound first: a port that is taken is the likeliest thing to go wrong, and the cheapest to find.
-        sock = _socket(options.bind, options.port)
-        unsecured = _socket(*options.insecure) if options.insecure is not None else None
+        sock = sockets.bound(options.bind, options.port)
+        unsecured = sockets.bound(*options.insecure) if options.insecure is not None else None
         try:
             auditor = auditing.auditor(options.audit, self._clock, self._chance) if options.audit is not None else None
             self._store = await _open_store(options, self._clock, self._chance)
@@ -66,7 +66,7 @@ class Process:
             if unsecured is not None:
                 unsecured.close()
             raise
-        log.info("serving on https://%s, store %s", _host_port(options.bind, options.port), options.store)
+        log.info("serving on https://%s, store %s", sockets.named(options.bind, options.port), options.store)
 
     def _trust(self) -> None:
         """The authorities may be others now."""
@@ -98,12 +98,7 @@ def _serving(
         certificate, key = authority().server("apiserver", hosts)
         log.info("the certificate is %s; clients check it with %s", certificate, authority().ca)
     authorities = tuple(str(path) for path in (options.client_ca, options.proxy_ca) if path is not None)
-    files = (str(certificate), str(key), *authorities)
-    make = functools.partial(listener.server_context, certificate=str(certificate), key=str(key), client_ca=authorities)
-    try:
-        return following.context(make, files, changed=changed)
-    except ssl.SSLError as error:
-        raise ValueError(f"no TLS with {', '.join(files)}: {error.reason or error}") from None
+    return sockets.tls(str(certificate), str(key), authorities, changed=changed)
 
 
 def _signing_key(options: options_.Options, authority: Callable[[], pki.Pki]) -> signing.PrivateKey:
@@ -194,16 +189,3 @@ async def _open_store(options: options_.Options, clock: clocks.Clock, chance: ch
     from pybernetes.store.sqlite import SqliteStore
 
     return await SqliteStore.open(options.data / "store.db")
-
-
-def _socket(bind: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in bind else socket.AF_INET
-    where = (bind, port)
-    try:
-        return socket.create_server(where, family=family, backlog=1024, dualstack_ipv6=bind == "::")
-    except OSError as error:
-        raise OSError(f"failed to listen on {_host_port(*where)}: {error.strerror}") from None
-
-
-def _host_port(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -11,8 +11,10 @@ from pybernetes import client as clients
 from pybernetes import controllers
 from pybernetes.apiserver.authn import serviceaccounts
 from pybernetes.cluster import tools as toolboxes
+from pybernetes.cluster.hyperkube import ports
 from pybernetes.cluster.hyperkube.kube_controller_manager import accounts
 from pybernetes.controllers.loadbalancer import pool as pools
+from pybernetes.informers import metrics as queue_metrics
 from pybernetes.kits import chance as chances
 from pybernetes.kits import clock as clocks
 
@@ -44,6 +46,7 @@ async def run(
     settings: controllers.Settings,
     own_accounts: bool,
     connect: Callable[[str], clients.Client],
+    shown: ports.Shown,
     clock: clocks.Clock,
     chance: chances.Chance,
 ) -> None:
@@ -59,6 +62,8 @@ async def run(
         )
         own = accounts.Accounts(client, connect, clock=clock) if own_accounts else None
         running = controllers.Controllers(context, only=only, client_of=None if own is None else own.client_of)
+        shown.families["controllers"] = lambda: queue_metrics.families(context.queues)
+        shown.checks["/healthz"].update({name: lambda: None for name in running.names})
         try:
             await tools.informers.start()
             await running.run()

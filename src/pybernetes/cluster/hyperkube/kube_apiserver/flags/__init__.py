@@ -1,6 +1,6 @@
 """The flags of `hyperkube kube-apiserver`: upstream's names and defaults, group by group, and a few of our own."""
 
-from pybernetes.cluster.hyperkube import logging_flags
+from pybernetes.cluster.hyperkube import features, logging_flags
 from pybernetes.cluster.hyperkube.kube_apiserver.flags import (
     admission,
     api,
@@ -26,6 +26,7 @@ TABLE = (
     *requests.TABLE,
     *kubelet.TABLE,
     *api.TABLE,
+    *features.TABLE,
     *general.TABLE,
     *logging_flags.TABLE,
 )
