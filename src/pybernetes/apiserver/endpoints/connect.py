@@ -63,12 +63,14 @@ class Connect:
         return results.Streamed(kubelets.body(answer))
 
     async def exec(self, scope: scopes.Scope, request: requests.Request) -> results.Result:
+        await _may_create(scope, request)
         pairs = parse_qsl(request.raw_query, keep_blank_values=True)
         if not any(name == "command" and value for name, value in pairs):
             raise errors.bad_request("you must specify at least 1 command for the container")
         return await self._into_container(scope, request, "exec", pairs)
 
     async def attach(self, scope: scopes.Scope, request: requests.Request) -> results.Result:
+        await _may_create(scope, request)
         pairs = parse_qsl(request.raw_query, keep_blank_values=True)
         return await self._into_container(scope, request, "attach", pairs)
 
@@ -84,7 +86,6 @@ class Connect:
     async def _into_container(
         self, scope: scopes.Scope, request: requests.Request, verb: str, pairs: list[tuple[str, str]]
     ) -> results.Result:
-        await _may_create(scope, request)
         await parts.connected(scope, request, pairs)
         pod = _pod(scope, request)
         container = _container(pod, dict(reversed(pairs)).get("container", ""))
