@@ -48,8 +48,9 @@ class Authenticator:
         """Sets `request.user`. Loopback requests bring their user with them. Raises StatusError 401."""
         if request.loopback:
             return None
-        if request.is_proxy and self._proxy is not None:
-            user = self._proxy.user(request.headers)
+        if self._proxy is not None:
+            user = self._proxy.user(request.headers) if request.is_proxy else None
+            self._proxy.clear(request.headers)
             if user is not None:
                 request.user = user
                 return None

@@ -33,6 +33,13 @@ class FrontProxy:
         self._uids = [name.lower() for name in settings.uids]
         self._groups = [name.lower() for name in settings.groups]
         self._extras = [name.lower() for name in settings.extras]
+        # The usual ones are never passed on.
+        self._own = tuple(name for name in settings.repeated if not name.startswith("x-remote-"))
+
+    def clear(self, headers: dict[str, str]) -> None:
+        """What a client says of who it is, is passed on to nobody who may believe it."""
+        for name in [name for name in headers if name.startswith(self._own)] if self._own else ():
+            del headers[name]
 
     def user(self, headers: Mapping[str, str]) -> requests.User | None:
         """None where no user is named: then the request is the proxy's own."""

@@ -97,10 +97,10 @@ class Impersonation:
         self._last: OrderedDict[str, Mode] = OrderedDict()
 
     def check(self, request: requests.Request) -> Awaitable[None] | None:
-        for name in request.headers:
-            if name.startswith("impersonate-"):
-                return self._impersonate(request)
-        return None
+        # Hardly any request has one; this is the quickest way to know.
+        if "impersonate-" not in "".join(request.headers):
+            return None
+        return self._impersonate(request)
 
     async def _impersonate(self, request: requests.Request) -> None:
         wanted = read(request.headers)

@@ -69,15 +69,19 @@ class Union:
 
     def __init__(self, authorizers: Sequence[Authorizer]) -> None:
         self._authorizers = authorizers
+        # Every request is decided here.
+        self._decide = tuple(authorizer.decide for authorizer in authorizers)
 
     def decide(self, user: requests.User, attributes: requests.Attributes) -> Decision | None:
-        without = []
-        for authorizer in self._authorizers:
-            decision = authorizer.decide(user, attributes)
+        without = None
+        for decide in self._decide:
+            decision = decide(user, attributes)
+            if decision is NO_OPINION:
+                continue
             if decision is None or decision.allowed or decision.denied:
                 return decision
-            without.append(decision)
-        return _summed(without)
+            without = [*without, decision] if without is not None else [decision]
+        return NO_OPINION if without is None else _summed(without)
 
     async def ask(self, user: requests.User, attributes: requests.Attributes) -> Decision:
         without = []

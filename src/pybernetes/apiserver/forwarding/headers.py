@@ -18,8 +18,8 @@ HOP_BY_HOP = frozenset(
         "upgrade",
     )
 )
-# The client's credentials are for this server alone.
-CREDENTIALS = ("authorization", "impersonate-")
+# The client's credentials are for this server alone, and who it is, is said by nobody else.
+CREDENTIALS = ("authorization", "impersonate-", "x-remote-")
 # What a server behind the API server lets other sites do must not be what the API server lets them do.
 CROSS_ORIGIN = frozenset(
     (

@@ -33,3 +33,10 @@ def test_the_first_header_that_says_something() -> None:
 def test_nobody() -> None:
     assert PROXY.user({"x-remote-group": "system:masters"}) is None
     assert "x-remote-group" in SETTINGS.repeated
+
+
+def test_what_it_says_is_passed_on_to_nobody() -> None:
+    headers = {"x-user": "jane", "x-remote-user": "jane", "accept": "*/*"}
+    PROXY.clear(headers)
+    # Those that are usual are left out where requests are passed on.
+    assert sorted(headers) == ["accept", "x-remote-user"]

@@ -13,7 +13,6 @@ from pybernetes.apiserver.forwarding import backend as backends
 from pybernetes.apiserver.forwarding import headers, locations, services
 
 UNAVAILABLE = "service unavailable"
-_REMOTE = "x-remote-"
 
 
 class Passing:
@@ -37,10 +36,10 @@ class Passing:
             raise errors.unavailable(UNAVAILABLE) from None
         target = f"{request.path}?{request.raw_query}" if request.raw_query else request.path
         if "upgrade" in request.header("connection").lower() and request.header("upgrade"):
-            pairs = _without_identity(headers.of_upgrade(request.headers, peer=request.peer)) + identity(request.user)
+            pairs = headers.of_upgrade(request.headers, peer=request.peer) + identity(request.user)
             return await proxy.upgraded(self._backend, request, location, target, pairs=pairs)
         pairs = headers.of_request(request.headers, peer=request.peer, forwarded_uri=request.path)
-        pairs = _without_identity(pairs) + identity(request.user)
+        pairs += identity(request.user)
         body = request.body if isinstance(request.body, bytes) else codecs.encode(request.body)
         answer = await self._backend.ask(request.method, location, target, pairs=pairs, body=body)
         return proxy.forwarded(request, answer)
@@ -65,8 +64,3 @@ def identity(user: requests.User) -> headers.Pairs:
 
 
 _TOKEN = "!#$&'*+-.^_`|~"
-
-
-def _without_identity(pairs: headers.Pairs) -> headers.Pairs:
-    """What a client says of who it is, it says in vain."""
-    return [(name, value) for name, value in pairs if not name.lower().startswith(_REMOTE)]

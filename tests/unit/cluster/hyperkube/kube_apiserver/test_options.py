@@ -6,8 +6,13 @@ import pathlib
 
 import pytest
 
+from pybernetes.apiserver.authn import frontproxy
+from pybernetes.apiserver.authn import settings as authentication
+from pybernetes.apiserver.authn.oidc import settings as oidc
+from pybernetes.apiserver.authz import webhook
 from pybernetes.cluster.hyperkube import flags as flags_
 from pybernetes.cluster.hyperkube.kube_apiserver import command, flags, options
+from tests.fakes import webhooks
 
 
 def read(*words: str) -> options.Options:
@@ -172,3 +177,88 @@ def test_audit(tmp_path: pathlib.Path) -> None:
     assert refused("--audit-log-mode=slow") == "invalid audit log mode slow, allowed modes are batch,blocking"
     assert "must be a positive number" in refused("--audit-webhook-batch-max-size=0")
     assert "No such file" in refused("--audit-policy-file=/none", "--audit-log-path=-")
+
+
+class TestAuthentication:
+    def test_defaults(self) -> None:
+        assert read().authentication == authentication.Authentication()
+
+    def test_a_provider(self, tmp_path: pathlib.Path) -> None:
+        ca = tmp_path / "ca"
+        ca.write_bytes(webhooks.authority().ca.read_bytes())
+        words = ["--oidc-issuer-url=https://a", "--oidc-client-id=b", f"--oidc-ca-file={ca}"]
+        (found,) = read(*words, "--oidc-groups-claim=g", "--oidc-required-claim=x=y=z").authentication.providers
+        assert (found.issuer.url, found.issuer.audiences) == ("https://a", ["b"])
+        assert found.claimMappings.username == oidc.Prefixed(claim="sub", prefix="https://a#")
+        assert found.claimMappings.groups == oidc.Prefixed(claim="g", prefix="")
+        assert found.claimValidationRules == [oidc.ClaimRule(claim="x", requiredValue="y=z")]
+        for prefix, claim, wanted in (("-", "sub", ""), ("p:", "sub", "p:"), ("", "email", "")):
+            more = (f"--oidc-username-prefix={prefix}", f"--oidc-username-claim={claim}")
+            (found,) = read(*words, *more).authentication.providers
+            assert found.claimMappings.username.prefix == wanted
+
+    def test_a_server_in_front(self, tmp_path: pathlib.Path) -> None:
+        (tmp_path / "ca").write_text("x")
+        words = [f"--requestheader-client-ca-file={tmp_path / 'ca'}"]
+        assert refused(*words) == "empty value for --requestheader-username-headers"
+        words += ["--requestheader-username-headers=X-Remote-User", "--requestheader-allowed-names=a,b"]
+        assert read(*words).authentication.proxy == frontproxy.Settings(
+            ca=b"x", allowed_names=("a", "b"), groups=(), extras=()
+        )
+        same = f"--client-ca-file={tmp_path / 'ca'}"
+        assert "contain overlapping certificates" in refused(same, *words[:2])
+
+    def test_a_file(self, tmp_path: pathlib.Path) -> None:
+        file = tmp_path / "config"
+        file.write_text(
+            "apiVersion: apiserver.config.k8s.io/v1\nkind: AuthenticationConfiguration\n"
+            "anonymous: {enabled: true, conditions: [{path: /livez}]}\n"
+        )
+        got = read(f"--authentication-config={file}", "--authorization-mode=RBAC")
+        assert got.anonymous
+        assert got.authentication.anonymous_paths == ("/livez",)
+        assert "cannot be set when anonymous field" in refused(
+            f"--authentication-config={file}", "--anonymous-auth=false"
+        )
+        file.write_text("kind: Odd")
+        assert "is not an AuthenticationConfiguration" in refused(f"--authentication-config={file}")
+
+    @pytest.mark.parametrize(
+        ("words", "why"),
+        [
+            (["--oidc-issuer-url=https://a"], "oidc-issuer-url and oidc-client-id must be specified together"),
+            (["--oidc-issuer-url=http://a", "--oidc-client-id=b"], "URL scheme must be https"),
+            (["--oidc-signing-algs=HS256"], 'oidc: unsupported signing alg: "HS256"'),
+            (["--service-account-jwks-uri=http://a"], "service-account-jwks-uri requires https scheme"),
+            (["--service-account-max-token-expiration=5m"], "must be between 1 hour and 2^32 seconds"),
+            (["--authentication-token-webhook-version=v2"], 'version "v2" invalid, allowed values: v1, v1beta1'),
+            (["--authentication-config=/nowhere"], "--authentication-config: /nowhere: No such file or directory"),
+        ],
+    )
+    def test_what_is_wrong(self, words: list[str], why: str) -> None:
+        assert why in refused(*words)
+
+
+class TestAuthorization:
+    def test_a_webhook(self, tmp_path: pathlib.Path) -> None:
+        file = tmp_path / "config"
+        file.touch()
+        words = ["--authorization-mode=Node,Webhook", f"--authorization-webhook-config-file={file}"]
+        assert read(*words, "--authorization-webhook-version=v1").authorization == (
+            "Node",
+            webhook.Settings(name="default", kubeconfig=file),
+        )
+        assert refused(words[0]) == "authorization-mode Webhook's authorization config file not passed"
+        assert "without mode Webhook" in refused("--authorization-mode=RBAC", words[1])
+
+    def test_a_file(self, tmp_path: pathlib.Path) -> None:
+        file = tmp_path / "config"
+        file.write_text(
+            "apiVersion: apiserver.config.k8s.io/v1\nkind: AuthorizationConfiguration\n"
+            "authorizers: [{type: RBAC, name: rbac}]\n"
+        )
+        assert read(f"--authorization-config={file}").authorization == ("RBAC",)
+        both = refused(f"--authorization-config={file}", "--authorization-mode=RBAC")
+        assert "--authorization-config can not be specified when --authorization-mode" in both
+        file.write_text("apiVersion: apiserver.config.k8s.io/v1\nkind: AuthorizationConfiguration\n")
+        assert "at least one authorization mode must be defined" in refused(f"--authorization-config={file}")
