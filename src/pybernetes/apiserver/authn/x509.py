@@ -36,11 +36,14 @@ class Peers:
 
     def __init__(self, client_ca: bytes = b"", proxy: frontproxy.Settings | None = None) -> None:
         self.trust(client_ca, proxy)
+        self._replaced = False
 
     def trust(self, client_ca: bytes, proxy: frontproxy.Settings | None) -> None:
         """Raises ValueError for what is no PEM."""
         self._proxy = proxy
-        self._client_ca = _certificates(client_ca) if proxy is not None else []
+        self._client_ca = _certificates(client_ca)
+        # Sessions that began before are resumed without a look at who vouched for them.
+        self._replaced = True
         self._proxy_ca = _certificates(proxy.ca) if proxy is not None else []
         self.repeated: tuple[str, ...] = ("impersonate-", *(proxy.repeated if proxy is not None else ()))
 
@@ -50,9 +53,12 @@ class Peers:
         der = tls.getpeercert(True) if tls is not None and found else None
         if not found or der is None:
             return NOBODY
-        if self._proxy is None:
+        resumed = self._replaced and tls is not None and tls.session_reused
+        if self._proxy is None and not resumed:
             return Peer(user(found, der))
         certificate = _certificate(der)
+        if self._proxy is None:
+            return Peer(user(found, der) if _is_by(certificate, self._client_ca) else REFUSED)
         allowed = self._proxy.allowed_names
         is_proxy = _is_by(certificate, self._proxy_ca) and (not allowed or _names(found, "commonName")[-1] in allowed)
         return Peer(user(found, der) if _is_by(certificate, self._client_ca) else REFUSED, is_proxy)

@@ -129,6 +129,32 @@ async def test_authorities_are_replaced(server: fakes.FakeServer, tls: Tls, tmp_
     assert (await tls.whoami(bob))["username"] == "bob"
 
 
+class Resumed:
+    """A TLS session that goes on."""
+
+    session_reused = True
+
+    def __init__(self, pair: pki.Pair) -> None:
+        self._certificate = pair.certificate
+
+    def getpeercert(self, binary_form: bool = False) -> Any:
+        if binary_form:
+            return ssl.PEM_cert_to_DER_cert(self._certificate.read_text())
+        return {"subject": ((("commonName", "jane"),),)}
+
+
+def test_sessions_do_not_outlive_their_authority(tls: Tls) -> None:
+    peers = x509.Peers(tls.clients.ca.read_bytes())
+    session: Any = Resumed(tls.clients.client("jane", user="jane"))
+    user = peers.of(session).user
+    assert user is not None
+    assert user.name == "jane"
+    peers.trust(tls.fronts.ca.read_bytes(), None)
+    assert peers.of(session).user is x509.REFUSED
+    peers.trust(tls.clients.ca.read_bytes(), None)
+    assert peers.of(session).user == user
+
+
 def test_subjects() -> None:
     def user(*subject: tuple[str, str]) -> Any:
         return x509.user({"subject": tuple((pair,) for pair in subject)}, b"der")
