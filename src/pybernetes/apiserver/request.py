@@ -91,6 +91,8 @@ class Request(msgspec.Struct, kw_only=True, dict=False):
     # Whether its certificate lets it say who it speaks for.
     is_proxy: bool = False
     user: User = ANONYMOUS
+    # The right by which the user is another than who came, where it is a constrained one.
+    constraint: str = ""
     attributes: Attributes = Attributes("", "")
     loopback: bool = False
     warnings: list[str] = []

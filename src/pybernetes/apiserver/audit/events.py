@@ -68,6 +68,8 @@ def event(
     annotations = request.annotations | TRUNCATED if truncated else request.annotations
     if annotations:
         parts.append(b',"annotations":%b' % _encode(annotations))
+    if request.constraint:
+        parts.append(b',"authenticationMetadata":{"impersonationConstraint":%b}' % _encode(request.constraint))
     parts.append(b"}\n")
     return b"".join(parts)
 

@@ -117,6 +117,7 @@ class Impersonation:
             except errors.StatusError as error:
                 refused = refused or error
                 continue
+            request.constraint = mode.verb if mode.name else ""
             self._last[user.name] = mode
             if len(self._last) > REMEMBERED:
                 self._last.popitem(last=False)

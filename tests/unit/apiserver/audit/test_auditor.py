@@ -98,6 +98,7 @@ async def test_who_acts_as_somebody_else() -> None:
         complete = seen(server, stage="ResponseComplete")[-1]
         assert complete["user"]["username"] == "admin"
         assert complete["impersonatedUser"] == {"username": "bob", "groups": ["system:authenticated"]}
+        assert complete["authenticationMetadata"] == {"impersonationConstraint": "impersonate:user-info"}
 
 
 async def test_watches_start_and_complete() -> None:
