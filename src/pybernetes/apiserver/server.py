@@ -278,8 +278,7 @@ class ApiServer:
         if self._fairness is not None and ("flowcontrol.apiserver.k8s.io", "v1", "flowschemas") in self.registry.kinds:
             self._dangling.start(self.client(APISERVER, agent="api-priority-and-fairness-config-consumer-v1"))
         self._aggregation.start(self.client(APISERVER, agent="kube-aggregator"))
-        for one in self.providers:
-            one.keys.start()
+        self._authenticator.open()
         self._definitions.start(self.client(APISERVER, agent="kube-apiserver"))
         self._upkeep.start()
         self._tasks.spawn(self._repair.run(), name="repair of cluster IPs")

@@ -124,6 +124,11 @@ class Authenticator:
             problems += [answer.why] if answer.why else []
         raise jwt.InvalidToken(wording.aggregate(problems) or "invalid bearer token")
 
+    def open(self) -> None:
+        """Begin to know those whom others know. Raises ValueError where they cannot be asked."""
+        if self._others is not None:
+            self._others.open()
+
     async def close(self) -> None:
         if self._others is not None:
             await self._others.close()

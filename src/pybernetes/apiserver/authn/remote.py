@@ -36,6 +36,10 @@ class Source(Protocol):
 
     async def ask(self, token: str, audiences: tuple[str, ...]) -> Answer: ...
 
+    def open(self) -> None:
+        """Begin. Raises ValueError where it cannot."""
+        ...
+
     async def close(self) -> None: ...
 
 
@@ -54,6 +58,11 @@ class Remote:
         self._answers: OrderedDict[tuple[bytes, tuple[str, ...]], tuple[Answer, float]] = OrderedDict()
         self._asking: dict[_Question, asyncio.Task[Answer]] = {}
         self._tasks = tasks.Tasks()
+
+    def open(self) -> None:
+        """Begin. Raises ValueError where one of them cannot."""
+        for source in self.sources:
+            source.open()
 
     def known(self, token: str, audiences: tuple[str, ...] = ()) -> Answer | None:
         found = self._answers.get((_hash(token), audiences))

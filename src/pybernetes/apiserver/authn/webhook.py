@@ -55,6 +55,10 @@ class Webhook:
             raise jwt.InvalidToken("webhook authenticator: token audiences are not those wanted")
         return remote.Answer(_user(status.get("user")), good_for, self._settings.ttl)
 
+    def open(self) -> None:
+        """Raises ValueError where the server is not named as it should be."""
+        self._reviewer.open()
+
     async def close(self) -> None:
         await self._reviewer.close()
 

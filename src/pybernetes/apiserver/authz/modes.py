@@ -65,7 +65,9 @@ class Modes:
         self.union = authorizer.Union((authorizer.Superusers(), *chosen))
 
     def start(self, find: watching.Find) -> None:
-        """`find` finds collections by group and resource."""
+        """`find` finds collections by group and resource. Raises ValueError for a webhook that cannot be asked."""
+        for one in self._webhooks:
+            one.open()
         if self._has_nodes:
             watching.start(self._graph, find)
 

@@ -97,6 +97,10 @@ class Webhook:
     def rules_for(self, user: requests.User, namespace: str) -> authorizer.Rules:
         return authorizer.Rules(incomplete=True, error="webhook authorizer does not support user rule resolution")
 
+    def open(self) -> None:
+        """Raises ValueError where the server is not named as it should be."""
+        self._reviewer.open()
+
     async def close(self) -> None:
         await self._tasks.close()
         await self._reviewer.close()

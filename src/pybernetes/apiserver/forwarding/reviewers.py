@@ -39,6 +39,13 @@ class Reviewer:
         self._seconds, self._backoff = seconds, backoff
         self._client: clients.Client | None = None
 
+    def open(self) -> None:
+        """Read the file now, so that what is wrong with it is known at the start. Raises ValueError."""
+        try:
+            self._client = kubeconfig.client(self._path, user_agent="kube-apiserver")
+        except kubeconfig.KubeconfigError as error:
+            raise ValueError(str(error)) from None
+
     async def close(self) -> None:
         if self._client is not None:
             await self._client.transport.close()

@@ -220,3 +220,10 @@ class TestServer:
             ]
             assert status["incomplete"] is True
             assert status["evaluationError"] == "webhook authorizer does not support user rule resolution"
+
+    async def test_a_file_that_names_nobody_is_told_of_at_the_start(self, tmp_path: pathlib.Path) -> None:
+        (tmp_path / "config").write_text("kind: Config")
+        server = fakes.FakeServer(authorization=(webhook.Settings(kubeconfig=tmp_path / "config"), "RBAC"))
+        with pytest.raises(ValueError, match="has no entry '' under contexts"):
+            await server.api.start()
+        await server.api.close()

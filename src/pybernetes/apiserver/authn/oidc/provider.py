@@ -58,6 +58,9 @@ class Provider:
         ttl = min(KEPT_SECONDS, expires - self._clock.time())
         return remote.Answer(mapping.user(self._settings, parsed.claims), good_for, ttl)
 
+    def open(self) -> None:
+        self.keys.start()
+
     async def close(self) -> None:
         await self.keys.close()
 
