@@ -42,3 +42,15 @@ def duration(text: str) -> float:
         raise ValueError(f'time: {what} "{text}"')
     total = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
     return -total if text.startswith("-") else total
+
+
+def go_duration(seconds: float) -> str:
+    """As Go prints a duration: `10s`, `1m20s`, `5m0s`, `1.5s`, `250ms`."""
+    if seconds < 1:
+        return f"{seconds * 1000:.6g}ms" if seconds else "0s"
+    hours, rest = divmod(seconds, 3600)
+    minutes, rest = divmod(rest, 60)
+    tail = f"{rest:.9g}s"
+    if hours:
+        return f"{int(hours)}h{int(minutes)}m{tail}"
+    return f"{int(minutes)}m{tail}" if minutes else tail

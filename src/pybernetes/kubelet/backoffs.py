@@ -34,15 +34,3 @@ class Backoffs:
         """Drop the keys that start so."""
         for key in [key for key in self._entries if key.startswith(prefix)]:
             del self._entries[key]
-
-
-def go_duration(seconds: float) -> str:
-    """As Go prints a duration: `10s`, `1m20s`, `5m0s`, `1.5s`, `250ms`."""
-    if seconds < 1:
-        return f"{seconds * 1000:.6g}ms" if seconds else "0s"
-    hours, rest = divmod(seconds, 3600)
-    minutes, rest = divmod(rest, 60)
-    tail = f"{rest:.9g}s"
-    if hours:
-        return f"{int(hours)}h{int(minutes)}m{tail}"
-    return f"{int(minutes)}m{tail}" if minutes else tail

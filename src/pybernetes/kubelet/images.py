@@ -6,6 +6,7 @@ import base64
 import json
 from collections.abc import Callable
 
+from pybernetes.api import times
 from pybernetes.api.types import core_v1
 from pybernetes.kits import clock as clocks
 from pybernetes.kubelet import backoffs
@@ -96,7 +97,7 @@ class Images:
         found = await self._runtime.image_status(tagged)
         if found is None:
             raise ImageError("ImageInspectError", f'Failed to inspect image "{name}": not there after the pull')
-        took = backoffs.go_duration(round(self._clock.monotonic() - started, 3))
+        took = times.go_duration(round(self._clock.monotonic() - started, 3))
         say(
             "Normal",
             "Pulled",

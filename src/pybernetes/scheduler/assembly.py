@@ -30,15 +30,16 @@ def assemble(
     wanted = settings.profiles or [configuration.Profile()]
     used = {one.name: one for one in (profiles.build(profile, known, alone) for profile in wanted)}
     cluster = watching.Watching(informers, used, profiles.DEFAULT, clock)
+    recorders = {name: recorder(name) for name in used}
     working = engine.Engine(
         cluster,
         writes.Writes(client, clock),
-        desk.Desk(client, cluster, clock),
+        desk.Desk(client, cluster, recorders=recorders, clock=clock, chance=chance),
         profiles=used,
         outside=[extenders.Extender(one, clock) for one in settings.extenders],
         first_backoff=settings.podInitialBackoffSeconds,
         last_backoff=settings.podMaxBackoffSeconds,
-        recorders={name: recorder(name) for name in used},
+        recorders=recorders,
         clock=clock,
         chance=chance,
     )

@@ -22,12 +22,13 @@ Promised = Mapping[int, Sequence[tuple[str, shapes.Shape]]]
 
 
 class Weighted(NamedTuple):
-    """A plugin as a profile uses it: `filters` and `scores` say at which points it is asked."""
+    """A plugin as a profile uses it: the last three say at which points it is asked."""
 
     plugin: plugin.Plugin
     weight: int
     filters: bool = True
     scores: bool = True
+    reserves: bool = True
 
 
 class Misfit(NamedTuple):
@@ -65,15 +66,18 @@ class Cycle:
         self._shape, self._nodes, self._chance = shape, nodes, chance
         self.version = nodes.version
         self._rejected: tuple[str, plugin.Rejected] | None = None
+        self._states: dict[str, tuple[plugin.Plugin, Any]] = {}
         self._filters: list[tuple[plugin.Plugin, Any]] = []
+        self._reserving: list[tuple[plugin.Plugin, Any]] = []
         self._steady: list[_Scorer] = []
         self._scaled: list[_Scorer] = []
         self._wide: list[_Scorer] = []
         for used in plugins:
             self._prepare(used)
         self._seen = len(nodes.touched)
-        self._narrow = [(one, state) for one, state in self._filters if not one.wide]
+        self._narrow = [(one, state) for one, state in self._filters if not (one.wide or one.late)]
         self._broad = [(one, state) for one, state in self._filters if one.wide]
+        self._late = [(one, state) for one, state in self._filters if one.late]
         every = slice(0, nodes.size)
         self._local: tables.Bools = nodes.mask(nodes.alive).copy()
         if self._rejected is not None:
@@ -93,15 +97,21 @@ class Cycle:
 
     def _prepare(self, used: Weighted) -> None:
         one = used.plugin
+        if self._rejected is not None:
+            self._states[one.name] = one, plugin.Unasked.UNASKED
+            return
+        state = None
         try:
-            state = one.prepare(self._shape, self._nodes) if self._rejected is None else None
+            state = one.prepare(self._shape, self._nodes)
         except plugin.Rejected as rejected:
             self._rejected = one.name, rejected
-            return
+        self._states[one.name] = one, state
         if state is None:
             return
         if used.filters:
             self._filters.append((one, state))
+        if used.reserves:
+            self._reserving.append((one, state))
         if used.scores and used.weight:
             scorer = _Scorer(one.name, used.weight, one, state)
             if one.wide:
@@ -209,10 +219,23 @@ class Cycle:
                 self._nodes.remove_pod(uid)
 
     def reserve(self, node: str) -> list[Reserved]:
-        """Have the plugins keep what the pod needs on the chosen node besides room."""
+        """Have the plugins keep what the pod needs on the chosen node besides room. Raises `plugin.Failed`."""
         row = self._nodes.rows[node]
-        plans = [(one, one.reserve(state, self._nodes, row)) for one, state in self._filters]
-        return [Reserved(one, plan) for one, plan in plans if plan is not None]
+        kept: list[Reserved] = []
+        for one, state in self._reserving:
+            try:
+                plan = one.reserve(state, self._nodes, row)
+            except plugin.Failed as error:
+                for before in reversed(kept):
+                    before.plugin.unreserve(before.plan, self._nodes)
+                raise plugin.Failed(f'running Reserve plugin "{one.name}": {error}') from None
+            if plan is not None:
+                kept.append(Reserved(one, plan))
+        return kept
+
+    def state_of(self, name: str) -> tuple[plugin.Plugin, Any]:
+        """A plugin of the profile, and what it has prepared; `Unasked` if it was not asked to. Raises KeyError."""
+        return self._states[name]
 
     # Keeping up
 
@@ -230,7 +253,7 @@ class Cycle:
         changed = bool((fits != self._local[rows]).any())
         if changed:
             self._local[rows] = fits
-        if changed or self._broad:
+        if changed or self._broad or self._late:
             self._fits = self._with_broad()
         fresh = np.zeros(len(rows), np.int64)
         for scorer in self._steady:
@@ -242,13 +265,16 @@ class Cycle:
         self._total = None
 
     def _with_broad(self) -> tables.Bools:
-        if not self._broad:
-            return self._local
         fits = self._local
         every = slice(0, self._nodes.size)
         for one, state in self._broad:
             for rejection in one.reject(state, self._nodes, every):
                 fits = fits & ~rejection.mask
+        for one, state in self._late:
+            rows = np.flatnonzero(fits)
+            for rejection in _asked(one, state, self._nodes, rows):
+                fits = fits.copy()
+                fits[rows[rejection.mask]] = False
         return fits
 
     # Explaining
@@ -271,14 +297,18 @@ class Cycle:
             for one, state in self._filters:
                 out = np.zeros(len(numbers), np.bool_)
                 hopeless = np.zeros(len(numbers), np.bool_)
-                for rejection in one.reject(state, nodes, rows):
-                    here = rejection.mask & undecided
+                asked = np.flatnonzero(undecided) if one.late else slice(None)
+                for rejection in one.reject(state, nodes, numbers[asked] if one.late else rows):
+                    here = np.zeros(len(numbers), np.bool_)
+                    here[asked] = rejection.mask & undecided[asked]
                     count = int(here.sum())
                     if count:
                         reasons[rejection.reason] += count
                         blamed.add(one.name)
                         out |= here
-                        hopeless |= here & rejection.final
+                        final = np.zeros(len(numbers), np.bool_)
+                        final[asked] = rejection.final
+                        hopeless |= here & final
                 resolvable.update(int(row) for row in numbers[out & ~hopeless])
                 undecided &= ~out
 
@@ -306,3 +336,10 @@ class Cycle:
             reasons[f"node(s) didn't satisfy plugin(s) [{' '.join(named)}]"] += int(out.sum())
             blamed.update(named)
             undecided &= ~out
+
+
+def _asked(one: plugin.Plugin, state: Any, nodes: tables.Nodes, rows: Any) -> list[plugin.Rejection]:
+    try:
+        return one.reject(state, nodes, rows)
+    except plugin.Failed as error:
+        raise plugin.Failed(f'running "{one.name}" filter plugin: {error}') from None

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Mapping
 
 from pybernetes.api import codecs, times
 from pybernetes.api.types import core_v1, resource_v1
 from pybernetes.client import Client, transport
+from pybernetes.informers import Recorder
+from pybernetes.kits.chance import Chance
 from pybernetes.kits.clock import Clock
-from pybernetes.scheduler import volumes, watching
+from pybernetes.scheduler import volumes, watching, writes
+from pybernetes.scheduler.devices import results
 from pybernetes.scheduler.plugins import plugin
+
+log = logging.getLogger(__name__)
 
 # Keeps a claim until nobody uses its devices any more.
 FINALIZER = "resource.kubernetes.io/delete-protection"
@@ -19,8 +25,17 @@ FINALIZER = "resource.kubernetes.io/delete-protection"
 class Desk:
     """Writes through a client, waits for what the informers tell."""
 
-    def __init__(self, client: Client, cluster: watching.Watching, clock: Clock) -> None:
-        self._client, self._cluster, self._clock = client, cluster, clock
+    def __init__(
+        self,
+        client: Client,
+        cluster: watching.Watching,
+        *,
+        recorders: Mapping[str, Recorder],
+        clock: Clock,
+        chance: Chance,
+    ) -> None:
+        self._client, self._cluster, self._recorders = client, cluster, recorders
+        self._clock, self._chance = clock, chance
 
     async def claim_volume(self, volume: core_v1.PersistentVolume, claim: core_v1.PersistentVolumeClaim) -> None:
         """Keep a volume for a claim; the binder does the rest."""
@@ -56,7 +71,7 @@ class Desk:
         claim: resource_v1.ResourceClaim,
         allocation: resource_v1.AllocationResult | None,
         pod: core_v1.Pod,
-    ) -> None:
+    ) -> resource_v1.ResourceClaim:
         """Write that a pod uses a claim, and which devices that has been given; None: it has them already."""
         meta = claim.metadata
         about = f"claim {meta.namespace}/{meta.name}"
@@ -70,14 +85,71 @@ class Desk:
             if FINALIZER not in copy.metadata.finalizers:
                 copy.metadata.finalizers.append(FINALIZER)
                 copy = codecs.copy(await self._client.update(copy))
-            copy.status.allocation = allocation
-            copy.status.allocation.allocationTimestamp = times.to_time(self._clock.time())
+            copy.status.allocation = self._named(allocation)
         elif held.status.allocation is None:
             raise plugin.BindingFailed(f"{about} got deallocated elsewhere in the meantime")
         user = resource_v1.ResourceClaimConsumerReference(resource="pods", name=pod.metadata.name, uid=pod.metadata.uid)
         if all(one.uid != user.uid for one in copy.status.reservedFor):
             copy.status.reservedFor.append(user)
+        return await self._client.update_status(copy)
+
+    def _named(self, allocation: resource_v1.AllocationResult) -> resource_v1.AllocationResult:
+        """With the time, and a name for each share of a device."""
+        copy = codecs.copy(allocation)
+        copy.allocationTimestamp = times.to_time(self._clock.time())
+        for one in copy.devices.results:
+            if one.shareID == results.UNNAMED:
+                one.shareID = self._chance.uuid()
+        return copy
+
+    async def release_claim(self, claim: resource_v1.ResourceClaim, pod: core_v1.Pod) -> None:
+        """Write that a pod does not use a claim after all; failures are logged."""
+        meta = claim.metadata
+        gone = {"$patch": "delete", "uid": pod.metadata.uid}
+        patch = {"metadata": {"uid": meta.uid}, "status": {"reservedFor": [gone]}}
+        try:
+            await self._client.patch(
+                resource_v1.ResourceClaim,
+                meta.name,
+                meta.namespace,
+                patch,
+                kind=transport.STRATEGIC_PATCH,
+                subresource="status",
+            )
+        except writes.FAILURES as error:
+            log.info("claim %s/%s was not released: %s", meta.namespace, meta.name, error)
+
+    async def give_back(self, claim: resource_v1.ResourceClaim) -> None:
+        """Take a claim's devices from it, so that others can be had."""
+        copy = codecs.copy(claim)
+        copy.status = resource_v1.ResourceClaimStatus()
         await self._client.update_status(copy)
+
+    async def create_claim(self, claim: resource_v1.ResourceClaim) -> resource_v1.ResourceClaim:
+        return await self._client.create(claim)
+
+    async def delete_claim(self, claim: resource_v1.ResourceClaim) -> None:
+        """Nobody uses it; failures are logged, and the next attempt to place its pod finds it."""
+        meta = claim.metadata
+        try:
+            copy = codecs.copy(await self._client.get(resource_v1.ResourceClaim, meta.name, meta.namespace))
+            if FINALIZER in copy.metadata.finalizers:
+                copy.metadata.finalizers.remove(FINALIZER)
+                await self._client.update(copy)
+            await self._client.delete(resource_v1.ResourceClaim, meta.name, meta.namespace)
+        except writes.FAILURES as error:
+            log.info("claim %s/%s was not deleted: %s", meta.namespace, meta.name, error)
+
+    async def map_resources(self, pod: core_v1.Pod, status: core_v1.PodExtendedResourceClaimStatus) -> None:
+        """Say on the pod which claim has the devices for its extended resources."""
+        meta = pod.metadata
+        patch = {"metadata": {"uid": meta.uid}, "status": {"extendedResourceClaimStatus": codecs.to_tree(status)}}
+        await self._client.patch(
+            core_v1.Pod, meta.name, meta.namespace, patch, kind=transport.STRATEGIC_PATCH, subresource="status"
+        )
+
+    def event(self, pod: core_v1.Pod, kind: str, reason: str, message: str) -> None:
+        self._recorders[self._cluster.profile_of(pod)].event(pod, kind, reason, message)
 
     async def wait(self, done: Callable[[], bool], seconds: float) -> None:
         """Until `done`, which is asked after every change of storage or devices. Raises TimeoutError."""

@@ -18,6 +18,7 @@ from pybernetes.kits.chance import Chance
 from pybernetes.kits.clock import Clock
 from pybernetes.kits.tasks import Tasks
 from pybernetes.scheduler import (
+    binding,
     changes,
     cycle,
     desk,
@@ -28,16 +29,16 @@ from pybernetes.scheduler import (
     profiles,
     queue,
     shape,
+    waiting,
     watching,
     writes,
 )
-from pybernetes.scheduler.plugins import plugin
+from pybernetes.scheduler.plugins import plugin, table
 
 log = logging.getLogger(__name__)
 
-# Pods taken from the queue at once, and bindings written at the same time.
+# Pods taken from the queue at once.
 BATCH = 256
-BINDINGS = 256
 # Shapes whose decisions are kept.
 SHAPES = 256
 # The event loop gets its turn after so many seconds of choosing.
@@ -67,7 +68,7 @@ class Engine:
         self.metrics = metrics.Metrics()
         self._extenders = outside
         self._tasks = Tasks()
-        self._binding = asyncio.Semaphore(BINDINGS)
+        self._binder = binding.Binder(cluster, written, at_desk, outside)
         self._cycles: dict[tuple[str, bytes], cycle.Cycle] = {}
         self._plugins = {used.plugin.name: used.plugin for one in profiles.values() for used in one.plugins}
         self._turn = 0.0
@@ -97,7 +98,7 @@ class Engine:
         for at, pending in enumerate(batch):
             try:
                 await self._attend(pending)
-            except extenders.ExtenderError as error:
+            except (extenders.ExtenderError, plugin.Failed) as error:
                 self._fail(pending, frozenset(), str(error), "SchedulerError", error=True)
             except Exception as error:
                 log.exception("scheduling %s failed", key_of(pending.pod))
@@ -106,9 +107,7 @@ class Engine:
                 await self._breathe()
             else:
                 await self._breathe_if_due()
-        while self._binding.locked():
-            async with self._binding:
-                pass
+        await self._binder.caught_up()
 
     async def _breathe_if_due(self) -> None:
         if self._clock.monotonic() - self._turn > SLICE_SECONDS:
@@ -131,6 +130,8 @@ class Engine:
             self._fail(pending, frozenset(), failure.NO_NODES, "Unschedulable")
             return
         found = cluster.shape(pod)
+        if found.extended and not found.single and cluster.world.backed_by_devices(found):
+            found = shape.alone(found, pod)
         decision = self._decision(self._profiles[cluster.profile_of(pod)], found)
         promised = cluster.nominations.promised(cluster.nodes, pod.metadata.uid, found.priority)
         wish = cluster.nominations.node_of(pod)
@@ -144,9 +145,22 @@ class Engine:
         if node is None:
             await self._unfit(pending, decision, promised, outside)
             return
+        self._begin_binding(pending, node, decision)
+
+    def _begin_binding(self, pending: queue.Pending, node: str, decision: cycle.Cycle) -> None:
+        cluster, pod = self._cluster, pending.pod
+        profile = self._profiles[cluster.profile_of(pod)]
         cluster.assume(pod, node)
-        kept = decision.reserve(node) if found.single else []
-        self._tasks.spawn(self._bind(pending, node, kept), name=f"bind {key_of(pod)}")
+        kept: list[cycle.Reserved] = []
+        try:
+            kept = decision.reserve(node)
+            held = self._binder.permit(profile, pod, node)
+        except (waiting.Refused, plugin.Failed) as error:
+            for one in reversed(kept):
+                one.plugin.unreserve(one.plan, cluster.nodes)
+            self._refused(pending, error)
+            return
+        self._tasks.spawn(self._bind(pending, node, profile, kept, held), name=f"bind {key_of(pod)}")
 
     async def _ask_outside(
         self, pod: core_v1.Pod, decision: cycle.Cycle, promised: cycle.Promised | None
@@ -199,9 +213,36 @@ class Engine:
         misfit = decision.misfit(promised)
         if outside is not None:
             misfit = self._with_outside(misfit, outside)
-        afterword, nominated = await self._preempt(pending, decision, promised, misfit)
-        message = failure.fit_error(misfit.nodes, misfit.reasons, afterword, misfit.message)
-        self._fail(pending, misfit.plugins, message, "Unschedulable", nominated=nominated)
+        room = await self._make_room(pending, decision, promised, misfit)
+        message = failure.fit_error(misfit.nodes, misfit.reasons, room.words, misfit.message)
+        self._fail(pending, misfit.plugins, message, "Unschedulable", nominated=room.nominated)
+
+    async def _make_room(
+        self,
+        pending: queue.Pending,
+        decision: cycle.Cycle,
+        promised: cycle.Promised | None,
+        misfit: cycle.Misfit,
+    ) -> plugin.Room:
+        """Ask the plugins, one after the other, to make that the pod fits later."""
+        words: list[str] = []
+        nominated: str | None = None
+        for name in self._profiles[self._cluster.profile_of(pending.pod)].post_filter:
+            if name == table.POST_FILTER:
+                room = await self._preempt(pending, decision, promised, misfit)
+            else:
+                one, state = decision.state_of(name)
+                try:
+                    room = await one.after_filter(state, pending.pod, self._cluster.nodes, self._desk)
+                except (*writes.FAILURES, plugin.Failed) as error:
+                    return plugin.Room(str(error))
+            if room.made:
+                return plugin.Room("", room.nominated)
+            if room.words:
+                words.append(room.words)
+            if room.nominated is not None:
+                nominated = room.nominated
+        return plugin.Room(", ".join(words), nominated)
 
     def _with_outside(self, misfit: cycle.Misfit, outside: extenders.Filtered) -> cycle.Misfit:
         if not outside.failed and not outside.hopeless:
@@ -222,17 +263,12 @@ class Engine:
         decision: cycle.Cycle,
         promised: cycle.Promised | None,
         misfit: cycle.Misfit,
-    ) -> tuple[str, str | None]:
-        """What to add to the message, and the node that the pod is nominated for (None: as before)."""
+    ) -> plugin.Room:
         cluster, pod = self._cluster, pending.pod
-        args = self._profiles[cluster.profile_of(pod)].preemption
-        claims = bool(pod.spec.resourceClaims)
-        if args is None:
-            return failure.CLAIMS if claims else failure.NO_CLAIMS, None
         nominated = cluster.nominations.node_of(pod)
         ineligible = preemption.ineligible(pod, nominated, misfit, cluster.nodes, cluster.pod)
         if ineligible is not None:
-            return failure.no_preemption(ineligible, claims=claims), None
+            return plugin.Room(f"preemption: {ineligible}")
         self.metrics.preempting()
         now = self._clock.time()
         search = await preemption.Preemption(
@@ -243,11 +279,11 @@ class Engine:
             promised=promised,
             budgets=cluster.world.of(policy_v1.PodDisruptionBudget),
             now=now,
-            args=args,
+            args=self._profiles[cluster.profile_of(pod)].preemption,
         ).search(misfit.resolvable, self._chance, self._breathe_if_due)
         if not search.candidates:
             reason = failure.not_helpful(misfit.nodes, len(misfit.resolvable), search.reasons)
-            return failure.no_preemption(reason, claims=claims), ""
+            return plugin.Room(f"preemption: {reason}", "")
         candidates = search.candidates
         for extender in self._extenders:
             if candidates and extender.preempts and extender.wants(pod):
@@ -257,10 +293,10 @@ class Engine:
                     if not extender.ignorable:
                         raise
         if not candidates:
-            return failure.no_preemption("no candidate node for preemption", claims=claims), None
+            return plugin.Room("preemption: no candidate node for preemption")
         best = preemption.pick(candidates, now)
         self._remove(pending, best)
-        return "", best.node
+        return plugin.Room("", best.node, made=True)
 
     def _remove(self, pending: queue.Pending, best: preemption.Candidate) -> None:
         victims = [victim for victim in best.victims if victim.metadata.deletionTimestamp is None]
@@ -281,6 +317,8 @@ class Engine:
         failed = False
 
         async def one(victim: core_v1.Pod) -> None:
+            if self._cluster.waiting.reject(victim.metadata.uid, preemption.NAME, "preempted"):
+                return
             if await self._writes.evict(victim, scheduler):
                 message = f"Preempted by pod {pod.metadata.uid} on node {node}"
                 self._recorders[scheduler].event(victim, "Normal", "Preempted", message)
@@ -297,40 +335,41 @@ class Engine:
 
     # Telling
 
-    async def _bind(self, pending: queue.Pending, node: str, kept: list[cycle.Reserved]) -> None:
+    async def _bind(
+        self,
+        pending: queue.Pending,
+        node: str,
+        profile: profiles.Profile,
+        kept: list[cycle.Reserved],
+        held: waiting.Pod | None,
+    ) -> None:
         pod = pending.pod
-        causes.current.set(causes.Cause(self._cluster.profile_of(pod), key_of(pod), "pod without a node"))
-        step = ""
+        causes.current.set(causes.Cause(profile.name, key_of(pod), "pod without a node"))
         try:
-            for one in kept:
-                step = f'running PreBind plugin "{one.plugin.name}"'
-                await one.plugin.before_binding(one.plan, pod, self._cluster.nodes, self._desk)
-            step = 'binding rejected: running Bind plugin "DefaultBinder"'
-            async with self._binding:
-                binder = next((one for one in self._extenders if one.binds and one.wants(pod)), None)
-                if binder is not None:
-                    await binder.bind(pod, node)
-                else:
-                    await self._writes.bind(pod, node)
-        except (*writes.FAILURES, plugin.BindingFailed, extenders.ExtenderError) as error:
-            current = self._cluster.current(pod)
-            if current is None or current.spec.nodeName:
-                self._cluster.assumed.pop(pod.metadata.uid, None)
-                self.queue.placed(pending)
-                return
-            self._cluster.forget_assumed(pod)
-            told = str(error) or "timed out waiting for the condition"
-            self._fail(pending, frozenset(), f"{step}: {told}", "SchedulerError", error=True)
+            await self._binder.bind(profile, pod, node, kept, held)
+        except (waiting.Refused, binding.Unbound) as error:
+            self._refused(pending, error)
             return
-        finally:
-            for one in kept:
-                one.plugin.unreserve(one.plan, self._cluster.nodes)
         self.queue.placed(pending)
-        now, profile = self._clock.monotonic(), self._cluster.profile_of(pod)
-        self.metrics.attempted(metrics.SCHEDULED, profile, now - pending.began)
+        now = self._clock.monotonic()
+        self.metrics.attempted(metrics.SCHEDULED, profile.name, now - pending.began)
         self.metrics.scheduled(pending.attempts, now - pending.entered)
         message = f"Successfully assigned {key_of(pod)} to {node}"
-        self._recorders[profile].event(pod, "Normal", "Scheduled", message)
+        self._recorders[profile.name].event(pod, "Normal", "Scheduled", message)
+
+    def _refused(self, pending: queue.Pending, error: Exception) -> None:
+        """The pod had its node, and is not bound to it."""
+        pod = pending.pod
+        current = self._cluster.current(pod)
+        if current is None or current.spec.nodeName:
+            self._cluster.assumed.pop(pod.metadata.uid, None)
+            self.queue.placed(pending)
+            return
+        self._cluster.forget_assumed(pod)
+        if isinstance(error, waiting.Refused):
+            self._fail(pending, frozenset((error.plugin,)), failure.refused(error.reason), "Unschedulable")
+        else:
+            self._fail(pending, frozenset(), str(error), "SchedulerError", error=True)
 
     def _fail(
         self,

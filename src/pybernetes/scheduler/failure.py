@@ -7,9 +7,6 @@ from collections.abc import Mapping
 NO_NODES = "no nodes available to schedule pods"
 NOT_HELPFUL = "Preemption is not helpful for scheduling"
 NO_VICTIMS = "No preemption victims found for incoming pod"
-# What the plugin for device claims says before preemption is tried.
-NO_CLAIMS = "no new claims to deallocate"
-CLAIMS = "still not schedulable"
 # What an event's text may hold.
 EVENT_LIMIT = 1024
 
@@ -26,9 +23,9 @@ def fit_error(nodes: int, reasons: Mapping[str, int], afterword: str = "", messa
     return f"{text} {afterword}" if afterword else text
 
 
-def no_preemption(reason: str, *, claims: bool) -> str:
-    """The afterword where no other pods are removed; `claims`: the pod claims devices."""
-    return f"{CLAIMS if claims else NO_CLAIMS}, preemption: {reason}"
+def refused(reason: str) -> str:
+    """Why a pod that had its node may not be bound there."""
+    return fit_error(1, {reason: 1})
 
 
 def not_helpful(nodes: int, resolvable: int, reasons: Mapping[str, int]) -> str:

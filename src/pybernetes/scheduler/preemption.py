@@ -110,7 +110,9 @@ class Preemption:
 
     async def search(self, resolvable: Sequence[int], chance: Chance, breathe: Callable[[], Awaitable[None]]) -> Search:
         """Dry runs, from a random node on, until there are enough candidates; `breathe` lets others run in between."""
-        version = self._nodes.version
+        version = self._decision.version
+        if self._nodes.version != version:
+            return Search([], {})
         reasons: collections.Counter[str] = collections.Counter()
         helpful = [row for row in resolvable if self._nodes.lowest[row] < self._priority]
         if len(resolvable) > len(helpful):

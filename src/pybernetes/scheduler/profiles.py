@@ -2,22 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from pybernetes.scheduler import configuration, cycle, preemption, registry
 from pybernetes.scheduler.plugins import node_resources_fit, plugin, table
 
 DEFAULT = configuration.DEFAULT_PROFILE
-_TYPES = {"filter": "FilterPlugin", "score": "ScorePlugin", "postFilter": "PostFilterPlugin"}
+_TYPES = {
+    "filter": "FilterPlugin",
+    "score": "ScorePlugin",
+    "postFilter": "PostFilterPlugin",
+    "reserve": "ReservePlugin",
+    "permit": "PermitPlugin",
+    "preBind": "PreBindPlugin",
+    "postBind": "PostBindPlugin",
+}
+# The methods by which a plugin does something at a point.
+_METHODS = {
+    "filter": ("reject",),
+    "score": ("score", "rank"),
+    "postFilter": ("after_filter",),
+    "reserve": ("reserve",),
+    "permit": ("permit",),
+    "preBind": ("before_binding",),
+    "postBind": ("after_binding",),
+}
 
 
 class Profile(NamedTuple):
-    """`preemption` is None where pods of this profile do not preempt."""
+    """`post_filter` has names, among them perhaps that of preemption; `pre_bind` those whose plans are carried out."""
 
     name: str
     plugins: tuple[cycle.Weighted, ...]
-    preemption: preemption.Args | None
+    preemption: preemption.Args
+    post_filter: tuple[str, ...] = ()
+    permit: tuple[plugin.Plugin, ...] = ()
+    pre_bind: frozenset[str] = frozenset()
+    post_bind: tuple[plugin.Plugin, ...] = ()
 
 
 def default(name: str = DEFAULT, known: registry.Registry | None = None) -> Profile:
@@ -42,26 +64,32 @@ def build(given: configuration.Profile, known: registry.Registry, alone: Sequenc
         return made[name]
 
     everywhere = _multi_point(given.plugins.multiPoint, known)
-    filters = _at("filter", given.plugins.filter, everywhere, known, _filters)
-    scores = _at("score", given.plugins.score, everywhere, known, _scores)
-    preempting = _at("postFilter", given.plugins.postFilter, everywhere, known, lambda _: False)
+    at = {point: _at(point, getattr(given.plugins, point), everywhere, known) for point in _METHODS}
+    filters, scores, reserving = at["filter"], at["score"], at["reserve"]
     plugins = []
-    for name in (*filters, *(name for name in scores if name not in filters)):
+    for name in dict.fromkeys(name for names in at.values() for name in names):
         one = make(name)
         if one is not None:
-            plugins.append(cycle.Weighted(one, scores.get(name, 0) or 1, name in filters, name in scores))
-    removal = None
-    if table.POST_FILTER in preempting:
-        config = configs.get(table.POST_FILTER)
-        args = configuration.arguments_of(config, known) if config is not None else None
-        removal = args if isinstance(args, preemption.Args) else preemption.Args()
-    return Profile(given.schedulerName or DEFAULT, tuple(plugins), removal)
+            weighted = cycle.Weighted(one, scores.get(name, 0) or 1, name in filters, name in scores, name in reserving)
+            plugins.append(weighted)
+    config = configs.get(table.POST_FILTER)
+    args = configuration.arguments_of(config, known) if config is not None else None
+    return Profile(
+        given.schedulerName or DEFAULT,
+        tuple(plugins),
+        args if isinstance(args, preemption.Args) else preemption.Args(),
+        post_filter=tuple(at["postFilter"]),
+        permit=tuple(made[name] for name in at["permit"] if name in made),
+        pre_bind=frozenset(at["preBind"]),
+        post_bind=tuple(made[name] for name in at["postBind"] if name in made),
+    )
 
 
 def _multi_point(asked: configuration.PluginSet, known: registry.Registry) -> dict[str, int]:
     """The plugins that work wherever they can, with their weights: the default ones as changed by the configuration."""
-    defaults = {name: kind.weight for name, kind in (known.builtin | known.others).items()}
+    defaults = {name: kind.weight for name, kind in known.builtin.items()}
     defaults |= dict.fromkeys(registry.FIXED, 0)
+    defaults |= {name: kind.weight for name, kind in known.others.items()}
     off = {one.name for one in asked.disabled}
     on = {one.name: one.weight for one in asked.enabled}
     found = {} if "*" in off else {name: on.get(name, weight) for name, weight in defaults.items() if name not in off}
@@ -77,13 +105,12 @@ def _at(
     asked: configuration.PluginSet,
     everywhere: dict[str, int],
     known: registry.Registry,
-    able: Callable[[type[plugin.Plugin]], bool],
 ) -> dict[str, int]:
     """The plugins at one point, in order, with their weights: what is said for the point itself goes first."""
 
     def works(name: str) -> bool:
         kind = known.find(name)
-        return registry.FIXED.get(name) == point or (kind is not None and able(kind))
+        return registry.FIXED.get(name) == point or (kind is not None and _able(kind, point))
 
     off = {one.name for one in asked.disabled}
     on: dict[str, int] = {}
@@ -104,9 +131,5 @@ def _at(
     return found | on
 
 
-def _filters(kind: type[plugin.Plugin]) -> bool:
-    return kind.reject is not plugin.Plugin.reject
-
-
-def _scores(kind: type[plugin.Plugin]) -> bool:
-    return kind.score is not plugin.Plugin.score or kind.rank is not plugin.Plugin.rank
+def _able(kind: type[plugin.Plugin], point: str) -> bool:
+    return any(getattr(kind, method) is not getattr(plugin.Plugin, method) for method in _METHODS[point])

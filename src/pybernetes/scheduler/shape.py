@@ -16,6 +16,9 @@ CPU, MEMORY, STORAGE, PODS = "cpu", "memory", "ephemeral-storage", "pods"
 DEFAULT_CPU_MILLI = 100
 DEFAULT_MEMORY = 200 * 1024 * 1024
 
+# Resources of that domain are devices of the class named behind it.
+DEVICE_CLASS = "deviceclass.resource.kubernetes.io/"
+
 Amounts = dict[str, int]
 
 
@@ -58,6 +61,8 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True, weakref=True, eq=False):
     claims: tuple[str, ...]
     # Claims of devices, and whether they must be the pod's own; None is one that is not there yet, "" one not needed.
     device_claims: tuple[tuple[str | None, bool], ...]
+    # Extended resources that it asks for, which may come from device plugins or be claimed.
+    extended: tuple[str, ...]
     single: bool
     name: str
     uid: str
@@ -227,6 +232,12 @@ def _device_claims(pod: core_v1.Pod) -> tuple[tuple[str | None, bool], ...]:
     )
 
 
+def alone(shape: Shape, pod: core_v1.Pod) -> Shape:
+    """The shape for one pod only, whose claims of devices make it different from its like."""
+    meta = pod.metadata
+    return msgspec.structs.replace(shape, key=shape.key + meta.uid.encode(), single=True, name=meta.name, uid=meta.uid)
+
+
 def of(pod: core_v1.Pod) -> Shape:
     """The shape of a pod."""
     spec, meta = pod.spec, pod.metadata
@@ -276,6 +287,7 @@ def of(pod: core_v1.Pod) -> Shape:
         terms=terms.of(pod),
         claims=claimed,
         device_claims=device_claims,
+        extended=tuple(sorted(name for name in asked if extended(name) or name.startswith(DEVICE_CLASS))),
         single=single,
         name=meta.name if single else "",
         uid=meta.uid if single else "",

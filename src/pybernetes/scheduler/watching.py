@@ -10,7 +10,7 @@ from typing import Any
 from pybernetes.api.types import apps_v1, core_v1, policy_v1, resource_v1, storage_v1
 from pybernetes.informers import Informers
 from pybernetes.kits.clock import Clock
-from pybernetes.scheduler import changes, nominations, queue, worlds
+from pybernetes.scheduler import changes, nominations, queue, waiting, worlds
 from pybernetes.scheduler import nodes as tables
 from pybernetes.scheduler import shape as shapes
 from pybernetes.scheduler.changes import Change
@@ -54,18 +54,19 @@ class Watching:
         self._informers: dict[type[Any], Any] = {kind: informers.of(kind) for kind in kinds}
         self.pods = informers.of(core_v1.Pod)
         self._node_informer = informers.of(core_v1.Node)
-        self.world = worlds.World({kind: informer.cache for kind, informer in self._informers.items()})
+        self.world = worlds.World({kind: informer.cache for kind, informer in self._informers.items()}, clock.time)
         self.nodes = tables.Nodes(self.world)
         self.nominations = nominations.Nominations()
         self.assumed: dict[str, str] = {}
+        self.waiting = waiting.Waiting(clock)
         # Set whenever storage or devices change.
         self.listeners: set[asyncio.Event] = set()
         self._shapes: dict[str, tuple[core_v1.Pod, shapes.Shape]] = {}
         self._kept: dict[bytes, shapes.Shape] = {}
 
-    async def start(self, waiting: queue.SchedulingQueue) -> None:
+    async def start(self, pending: queue.SchedulingQueue) -> None:
         """Follow the API server; answers when all there is has been heard of."""
-        self._queue = waiting
+        self._queue = pending
         for kind, informer in self._informers.items():
             if kind not in _DEVICES:
                 await informer.wait_synced()
@@ -215,6 +216,7 @@ class Watching:
         self._queue.remove(uid)
         self._shapes.pop(uid, None)
         self.nominations.remove(uid)
+        self.waiting.reject(uid, "", "removed")
         assumed = self.assumed.pop(uid, None)
         if self.nodes.remove_pod(uid) or assumed is not None:
             self._queue.happened(changes.Event(Change.POD_GONE, pod, None))

@@ -5,14 +5,15 @@ Plugins read it through caches, by type; tests fill the caches themselves.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from pybernetes.api import selectors
-from pybernetes.api.types import apps_v1, core_v1
+from pybernetes.api.types import apps_v1, core_v1, resource_v1
 from pybernetes.informers import cache
 from pybernetes.scheduler import shape as shapes
 from pybernetes.scheduler import terms
+from pybernetes.scheduler.devices import extended
 
 T = TypeVar("T")
 
@@ -20,14 +21,20 @@ T = TypeVar("T")
 class World:
     """Caches by type; a type that nobody follows has none of its objects."""
 
-    def __init__(self, caches: Mapping[type[Any], cache.Cache[Any]] | None = None) -> None:
+    def __init__(
+        self,
+        caches: Mapping[type[Any], cache.Cache[Any]] | None = None,
+        now: Callable[[], float] = float,
+    ) -> None:
+        """`now` answers seconds since the epoch."""
+        self.now = now
         self._caches = dict(caches or {})
         # Volumes that are chosen for a claim, and claims whose volume is being made for a node, until the API server
         # tells of it: by the volume's name, and by `namespace/name` of the claim.
         self.volumes_taken: dict[str, str] = {}
         self.claims_placed: dict[str, str] = {}
-        # Devices that are being given to a claim, by its uid: driver, pool and name of each.
-        self.devices_taken: dict[str, frozenset[tuple[str, str, str]]] = {}
+        # Devices that are being given to a claim, by its uid.
+        self.devices_taken: dict[str, resource_v1.AllocationResult] = {}
         self._selectors: dict[tuple[Any, ...], selectors.LabelSelector] = {}
 
     def of(self, kind: type[T]) -> cache.Cache[T]:
@@ -35,6 +42,11 @@ class World:
         if known is None:
             known = self._caches[kind] = cache.Cache()
         return known
+
+    def backed_by_devices(self, shape: shapes.Shape) -> bool:
+        """Whether device classes stand behind any of the resources that it asks for."""
+        classes = self.of(resource_v1.DeviceClass)
+        return any(extended.backed_by(classes, name) is not None for name in shape.extended)
 
     def namespace_labels(self, name: str) -> Mapping[str, str]:
         found = self.of(core_v1.Namespace).get(name)

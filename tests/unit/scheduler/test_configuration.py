@@ -73,7 +73,7 @@ def test_plugins_are_switched_off_and_weighed_by_point_or_everywhere() -> None:
     assert "ImageLocality" not in scores(built)
     assert "InterPodAffinity" not in {*scores(built), *filters(built)}
     assert "NodePorts" not in filters(built)
-    assert built.preemption is None
+    assert built.post_filter == ()
 
 
 def test_all_but_what_is_named() -> None:

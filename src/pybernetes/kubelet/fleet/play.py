@@ -197,7 +197,7 @@ class Play:
             message = f"Back-off restarting failed container {container.name} in pod {where}"
             self._stage.say(reference(self.pod, container.name), "Warning", "BackOff", message)
         self._wake_at(before.finished_at + self._stage.restarts.delay(key))
-        delay = backoffs.go_duration(self._stage.restarts.delay(key))
+        delay = times.go_duration(self._stage.restarts.delay(key))
         message = f"back-off {delay} restarting failed container={container.name} pod={where}"
         return container_statuses.Waiting(reason="CrashLoopBackOff", message=message)
 

@@ -7,6 +7,7 @@ import pathlib
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from pybernetes.api import times
 from pybernetes.api.types import core_v1
 from pybernetes.informers import Recorder
 from pybernetes.kits import chance as chances
@@ -126,7 +127,7 @@ class Launcher:
         if wait > 0:
             where = labels.shown(pod)
             say("Warning", "BackOff", f"Back-off restarting failed container {container.name} in pod {where}")
-            delay = backoffs.go_duration(self._backoffs.delay(key))
+            delay = times.go_duration(self._backoffs.delay(key))
             message = f"back-off {delay} restarting failed container={container.name} pod={where}"
             raise StartFailed("CrashLoopBackOff", message, wait=wait)
         self._backoffs.next(key, before.finished_at)

@@ -1,21 +1,31 @@
-"""Keeps pods to nodes where the devices that they claim are, and gives devices to claims that have none yet."""
+"""Keeps pods to nodes where the devices that they claim are, and gives devices to claims that have none yet.
+
+Extended resources that device classes stand behind are claimed for the pod, by a claim that is made when it is bound.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from pybernetes.api import fields
-from pybernetes.api.types import resource_v1
-from pybernetes.scheduler import changes, devices
+import numpy as np
+
+from pybernetes.api import fields, times
+from pybernetes.api.types import core_v1, resource_v1
+from pybernetes.scheduler import changes
 from pybernetes.scheduler import nodes as tables
 from pybernetes.scheduler import shape as shapes
+from pybernetes.scheduler.devices import allocation, conditions, extended, inventory, requests, results, usage
 from pybernetes.scheduler.plugins import arguments, plugin
 
 ELSEWHERE = "resourceclaim not available on the node"
 NOT_ALL = "cannot allocate all claims"
 IN_USE = "resourceclaim in use"
+LEFT_OVER = "cannot schedule extended resource claim"
 # Pods that may share a claim.
 SHARERS = 256
+# Alternatives that a request may have: the first of them counts that much, the others less and less.
+ALTERNATIVES = 8
 
 
 class Args(arguments.Args, kw_only=True):
@@ -28,98 +38,265 @@ class Args(arguments.Args, kw_only=True):
         return []
 
 
-class _Wanted(NamedTuple):
+class _Held(NamedTuple):
+    """A claim that has its devices, and the nodes where they are of no use."""
+
     claim: resource_v1.ResourceClaim
-    needs: devices.Claim
-
-
-class _State(NamedTuple):
-    held: tuple[resource_v1.ResourceClaim, ...]
-    wanted: tuple[_Wanted, ...]
     elsewhere: int
-    lacking: int
-    search: devices.Allocation | None
+
+
+class _Offer(NamedTuple):
+    """What can be had on nodes that lack the same extended resources; `extra` is claimed for those."""
+
+    search: allocation.Allocation | None
+    extra: extended.Wanted | None
+
+
+class _State:
+    """What the pod claims. `unavailable` are claims that keep it off a node by the devices that they have."""
+
+    def __init__(
+        self,
+        shape: shapes.Shape,
+        held: Sequence[_Held],
+        wanted: Sequence[requests.Claim],
+        backed: dict[str, resource_v1.DeviceClass],
+        left_over: resource_v1.ResourceClaim | None,
+        nodes: tables.Nodes,
+    ) -> None:
+        self.shape, self.held, self.wanted, self.backed, self.left_over = shape, held, wanted, backed, left_over
+        self.unavailable: dict[str, resource_v1.ResourceClaim] = {}
+        self.offers: dict[frozenset[str], _Offer] = {}
+        self._pools: tuple[inventory.Pool, ...] | None = None
+        self._used = usage.Usage(())
+        self._nodes = nodes
+
+    def offer(self, row: int) -> _Offer:
+        """What the node can be asked for."""
+        nodes = self._nodes
+        lacking = frozenset(name for name in self.backed if not nodes.allocatable[row, nodes.columns[name]])
+        known = self.offers.get(lacking)
+        if known is None:
+            known = self.offers[lacking] = self._offer(lacking)
+        return known
+
+    def _offer(self, lacking: frozenset[str]) -> _Offer:
+        claims = list(self.wanted)
+        extra = None
+        if lacking:
+            extra = extended.wanted(self.shape.spec, {name: self.backed[name] for name in lacking})
+            shape = self.shape
+            claim = extended.claim(shape.name, shape.namespace, shape.uid, extra)
+            classes = {kind.metadata.name: kind for kind in self.backed.values()}
+            claims.append(requests.of(claim, classes))
+        if not claims:
+            return _Offer(None, None)
+        if self._pools is None:
+            world = self._nodes.world
+            self._pools = inventory.pools(world.of(resource_v1.ResourceSlice), self._nodes)
+            written = (claim.status.allocation for claim in world.of(resource_v1.ResourceClaim))
+            told = [one for one in written if one is not None]
+            self._used = usage.Usage([*told, *world.devices_taken.values()])
+        return _Offer(allocation.Allocation(self._pools, self._used, claims), extra)
 
 
 class Plan(NamedTuple):
-    """Claims to reserve for the pod, with the allocation of those that have none yet."""
+    """Claims to reserve for the pod, with the allocation of those that have none yet, and the claim to be made.
 
+    `written` collects the claims that say by now that the pod uses them.
+    """
+
+    node: str
     claims: tuple[tuple[resource_v1.ResourceClaim, resource_v1.AllocationResult | None], ...]
+    extra: extended.Wanted | None
+    taken: tuple[str, ...]
+    written: list[resource_v1.ResourceClaim]
 
 
 class DynamicResources(plugin.Plugin):
     name = "DynamicResources"
     weight = 2
+    late = True
+    scale = plugin.Scale.MOST
     helped_by = changes.Change.NODE_ADDED | changes.Change.NODE_LABELS | changes.Change.DEVICES
     Args = Args
 
     def prepare(self, shape: shapes.Shape, nodes: tables.Nodes) -> _State | None:
-        if not shape.spec.resourceClaims:
+        classes = nodes.world.of(resource_v1.DeviceClass)
+        backed = {name: kind for name in shape.extended if (kind := extended.backed_by(classes, name)) is not None}
+        if not shape.spec.resourceClaims and not backed:
             return None
-        held: list[resource_v1.ResourceClaim] = []
-        wanted: list[_Wanted] = []
-        elsewhere = 0
+        held: list[_Held] = []
+        wanted: list[requests.Claim] = []
         for claim in _claims(shape, nodes):
-            allocation = claim.status.allocation
+            given = claim.status.allocation
             reserved = claim.status.reservedFor
-            if claim.metadata.uid in nodes.world.devices_taken:
-                name = f"{claim.metadata.namespace}/{claim.metadata.name}"
-                raise plugin.Rejected(f"resource claim {name} is in the process of being allocated")
+            if given is None:
+                if claim.metadata.uid in nodes.world.devices_taken:
+                    name = f"{claim.metadata.namespace}/{claim.metadata.name}"
+                    raise plugin.Rejected(f"resource claim {name} is in the process of being allocated")
+                wanted.append(requests.of(claim, _classes(claim, nodes)))
+                continue
             if len(reserved) >= SHARERS and all(one.uid != shape.uid for one in reserved):
                 raise plugin.Rejected(IN_USE)
-            if allocation is None:
-                wanted.append(_Wanted(claim, _needs(claim, nodes)))
-                continue
-            held.append(claim)
-            if allocation.nodeSelector is not None:
-                elsewhere |= nodes.alive & ~devices.selected(allocation.nodeSelector, nodes)
-        search, lacking = None, 0
-        if wanted:
-            search = self._search(wanted, nodes)
-            lacking = _lacking(search, nodes, nodes.alive & ~elsewhere)
-        return _State(tuple(held), tuple(wanted), elsewhere, lacking, search)
+            reach = nodes.alive if given.nodeSelector is None else inventory.selected(given.nodeSelector, nodes)
+            held.append(_Held(claim, nodes.alive if self._failed(claim, nodes) else nodes.alive & ~reach))
+        left_over = None
+        if backed:
+            own = nodes.world.of(resource_v1.ResourceClaim).list(shape.namespace)
+            left_over = extended.left_over(own, shape.name, shape.uid)
+        return _State(shape, held, wanted, backed, left_over, nodes)
 
-    def _search(self, wanted: list[_Wanted], nodes: tables.Nodes) -> devices.Allocation:
-        world = nodes.world
-        used = {key for keys in world.devices_taken.values() for key in keys}
-        for claim in world.of(resource_v1.ResourceClaim):
-            if claim.status.allocation is not None:
-                used |= _keys(claim.status.allocation)
-        stock = devices.inventory(world.of(resource_v1.ResourceSlice), nodes)
-        return devices.Allocation(stock, frozenset(used), [one.needs for one in wanted])
+    def _failed(self, claim: resource_v1.ResourceClaim, nodes: tables.Nodes) -> bool:
+        """Whether its devices did not become ready, so that others are to be had."""
+        try:
+            late = conditions.overdue(claim, self._binding_seconds, nodes.world.now())
+            return not conditions.ready(claim) and late
+        except conditions.Failed:
+            return True
+
+    @property
+    def _binding_seconds(self) -> float:
+        return times.duration(self.args.bindingTimeout)
 
     def reject(self, state: _State, nodes: tables.Nodes, rows: Any) -> list[plugin.Rejection]:
-        pairs = ((ELSEWHERE, state.elsewhere), (NOT_ALL, state.lacking))
-        return [plugin.Rejection(reason, nodes.mask(bits)[rows], True) for reason, bits in pairs if bits]
+        numbers = np.arange(nodes.size)[rows]
+        reasons: dict[str, tables.Bools] = {}
+        for at, row in enumerate(numbers):
+            reason = self._problem(state, int(row))
+            if reason is not None:
+                reasons.setdefault(reason, np.zeros(len(numbers), np.bool_))[at] = True
+        return [plugin.Rejection(reason, mask, True) for reason, mask in reasons.items()]
 
-    def reserve(self, state: _State, nodes: tables.Nodes, row: int) -> Plan:
-        found = state.search.on(row) if state.search is not None else []
+    def _problem(self, state: _State, row: int) -> str | None:
+        """What keeps the pod off that node. Raises `plugin.Failed`."""
+        if state.left_over is not None:
+            return LEFT_OVER
+        search = state.offer(row).search
+        try:
+            if search is not None and search.on(row) is None:
+                return NOT_ALL
+        except allocation.InvalidPools as error:
+            return str(error)
+        except allocation.AllocationError as error:
+            raise plugin.Failed(str(error)) from None
+        away = [one.claim for one in state.held if one.elsewhere >> row & 1]
+        state.unavailable.update((claim.metadata.uid, claim) for claim in away)
+        return ELSEWHERE if away else None
+
+    def score(self, state: _State, nodes: tables.Nodes, rows: Any) -> tables.Ints | None:
+        """Nodes where the first alternatives can be had are better."""
+        searches = [offer.search for offer in state.offers.values() if offer.search is not None]
+        if not any(len(choices) > 1 for one in state.wanted for choices in one.requests):
+            return None
+        scores = np.zeros(nodes.size, np.int64)
+        for search in searches:
+            for row, given in search.solutions():
+                scores[row] = _preference(search.claims, given)
+        found: tables.Ints = scores[rows]
+        return found
+
+    async def after_filter(self, state: Any, pod: core_v1.Pod, nodes: tables.Nodes, desk: plugin.Desk) -> plugin.Room:
+        """Takes devices from a claim that is of use nowhere, so that it can be given others."""
+        if state is plugin.Unasked.UNASKED:
+            raise plugin.Failed("not found")
+        if state is None:
+            return plugin.Room("no new claims to deallocate")
+        for claim in state.unavailable.values():
+            if all(one.uid == pod.metadata.uid for one in claim.status.reservedFor):
+                await desk.give_back(claim)
+                return plugin.Room("deallocation of ResourceClaim completed")
+        if state.left_over is not None:
+            await desk.delete_claim(state.left_over)
+            return plugin.Room("deletion of ResourceClaim completed")
+        return plugin.Room("still not schedulable")
+
+    def reserve(self, state: _State, nodes: tables.Nodes, row: int) -> Plan | None:
+        node = nodes.names[row]
+        search, extra = state.offer(row)
+        if search is None and not state.held:
+            return None
         claims: list[tuple[resource_v1.ResourceClaim, resource_v1.AllocationResult | None]] = []
-        for one, given in zip(state.wanted, found or [], strict=True):
-            allocation = _result(one.claim, given, nodes)
-            nodes.world.devices_taken[one.claim.metadata.uid] = frozenset(_keys(allocation))
-            claims.append((one.claim, allocation))
-        return Plan((*claims, *((claim, None) for claim in state.held)))
+        taken = []
+        for one, given in zip(search.claims, search.on(row) or (), strict=True) if search is not None else ():
+            found = results.of(one, given, node)
+            # The claim for extended resources has no identity of its own yet.
+            key = one.claim.metadata.uid or f"extended resources of {state.shape.uid}"
+            nodes.world.devices_taken[key] = found
+            taken.append(key)
+            claims.append((one.claim, found))
+        claims += [(one.claim, None) for one in state.held]
+        return Plan(node, tuple(claims), extra, tuple(taken), [])
 
     def unreserve(self, plan: Plan, nodes: tables.Nodes) -> None:
-        for claim, _ in plan.claims:
-            nodes.world.devices_taken.pop(claim.metadata.uid, None)
+        for key in plan.taken:
+            nodes.world.devices_taken.pop(key, None)
 
-    async def before_binding(self, plan: Plan, pod: Any, nodes: tables.Nodes, desk: plugin.Desk) -> None:
-        for claim, allocation in plan.claims:
-            if allocation is not None or all(one.uid != pod.metadata.uid for one in claim.status.reservedFor):
-                await desk.reserve_claim(claim, allocation, pod)
+    async def before_binding(self, plan: Plan, pod: core_v1.Pod, nodes: tables.Nodes, desk: plugin.Desk) -> None:
+        claims: list[resource_v1.ResourceClaim] = []
+        for claim, given in plan.claims:
+            mine = claim
+            if given is None and any(one.uid == pod.metadata.uid for one in claim.status.reservedFor):
+                claims.append(claim)
+                continue
+            special = not claim.metadata.name
+            if special:
+                mine = await desk.create_claim(claim)
+                plan.written.append(mine)
+            mine = await desk.reserve_claim(mine, given, pod)
+            if special and plan.extra is not None:
+                status = core_v1.PodExtendedResourceClaimStatus(
+                    requestMappings=list(plan.extra.mappings), resourceClaimName=mine.metadata.name
+                )
+                await desk.map_resources(pod, status)
+            else:
+                plan.written.append(mine)
+            claims.append(mine)
         known = nodes.world.of(resource_v1.ResourceClaim)
 
         def told() -> bool:
             # Until the informer knows, another pod could be given the same devices.
-            for claim, allocation in plan.claims:
+            for claim in claims:
                 now = known.get(claim.metadata.name, claim.metadata.namespace)
-                if allocation is not None and now is not None and now.status.allocation is None:
+                if now is None or now.status.allocation is None:
                     return False
             return True
 
         await desk.wait(told, 60.0)
+        if any(conditions.needed(claim) for claim in claims):
+            words = f"waiting for binding conditions for device on node {plan.node}"
+            desk.event(pod, "Normal", "BindingConditionsPending", words)
+            await self._become_ready(claims, nodes, desk)
+
+    async def _become_ready(
+        self, claims: Sequence[resource_v1.ResourceClaim], nodes: tables.Nodes, desk: plugin.Desk
+    ) -> None:
+        known = nodes.world.of(resource_v1.ResourceClaim)
+
+        def ready() -> bool:
+            for claim in claims:
+                now = known.get(claim.metadata.name, claim.metadata.namespace)
+                if now is None:
+                    raise plugin.BindingFailed(f'resourceclaim.resource.k8s.io "{claim.metadata.name}" not found')
+                try:
+                    if not conditions.ready(now):
+                        return False
+                except conditions.Failed as error:
+                    raise plugin.BindingFailed(str(error)) from None
+            return True
+
+        try:
+            await desk.wait(ready, self._binding_seconds)
+        except TimeoutError:
+            raise plugin.BindingFailed("device binding timeout: context deadline exceeded") from None
+
+    async def undo_binding(self, plan: Plan, pod: core_v1.Pod, desk: plugin.Desk) -> None:
+        """The devices stay with their claims; the pod does not use them, and the claim made for it goes."""
+        for claim in plan.written:
+            if claim.metadata.annotations.get(extended.ANNOTATION) == "true":
+                await desk.delete_claim(claim)
+            else:
+                await desk.release_claim(claim, pod)
 
 
 def _claims(shape: shapes.Shape, nodes: tables.Nodes) -> list[resource_v1.ResourceClaim]:
@@ -142,100 +319,22 @@ def _claims(shape: shapes.Shape, nodes: tables.Nodes) -> list[resource_v1.Resour
     return found
 
 
-def _needs(claim: resource_v1.ResourceClaim, nodes: tables.Nodes) -> devices.Claim:
-    requests: list[tuple[devices.Request, ...]] = []
-    for request in claim.spec.devices.requests:
-        if request.exactly is not None:
-            admin = bool(request.exactly.adminAccess)
-            requests.append((_request(request.name, request.exactly, nodes, admin=admin),))
-        else:
-            alternatives = [
-                _request(f"{request.name}/{one.name}", one, nodes, admin=False) for one in request.firstAvailable
-            ]
-            requests.append(tuple(alternatives))
-    return devices.Claim(tuple(requests), tuple(claim.spec.devices.constraints))
-
-
-def _request(
-    name: str,
-    asked: resource_v1.ExactDeviceRequest | resource_v1.DeviceSubRequest,
-    nodes: tables.Nodes,
-    *,
-    admin: bool,
-) -> devices.Request:
-    kind = nodes.world.of(resource_v1.DeviceClass).get(asked.deviceClassName)
-    if kind is None:
-        raise plugin.Rejected(f"request {name}: device class {asked.deviceClassName} does not exist")
-    selectors = (*kind.spec.selectors, *asked.selectors)
-    number = 0 if asked.allocationMode == "All" else asked.count or 1
-    capacity = asked.capacity.requests if asked.capacity is not None else {}
-    expressions = tuple(one.cel.expression for one in selectors if one.cel is not None)
-    return devices.Request(name, expressions, number, admin, asked.tolerations, capacity)
-
-
-def _lacking(search: devices.Allocation, nodes: tables.Nodes, among: int) -> int:
-    """The nodes where not all claims can be served."""
-    bits = 0
-    for row in range(nodes.size):
-        if among >> row & 1 and search.on(row) is None:
-            bits |= 1 << row
-    return bits
-
-
-def _keys(allocation: resource_v1.AllocationResult) -> set[devices.Key]:
-    return {(one.driver, one.pool, one.device) for one in allocation.devices.results if not one.adminAccess}
-
-
-def _result(
-    claim: resource_v1.ResourceClaim, given: list[devices.Given], nodes: tables.Nodes
-) -> resource_v1.AllocationResult:
-    results = []
-    for request, item in given:
-        driver, pool, device = item.key
-        results.append(
-            resource_v1.DeviceRequestAllocationResult(
-                request=request.name,
-                driver=driver,
-                pool=pool,
-                device=device,
-                adminAccess=request.admin or None,
-                tolerations=list(request.tolerations),
-            )
-        )
-    return resource_v1.AllocationResult(
-        devices=resource_v1.DeviceAllocationResult(results=results, config=_config(claim, given, nodes)),
-        nodeSelector=devices.node_selector(given),
-    )
-
-
-def _config(
-    claim: resource_v1.ResourceClaim, given: list[devices.Given], nodes: tables.Nodes
-) -> list[resource_v1.DeviceAllocationConfiguration]:
-    """The classes' configuration for each request, then the claim's own."""
-    chosen = {one.request.name for one in given}
-    found = []
-    for name, class_name in _classes(claim):
-        kind = nodes.world.of(resource_v1.DeviceClass).get(class_name) if name in chosen else None
-        found += [
-            resource_v1.DeviceAllocationConfiguration(source="FromClass", requests=[name], opaque=config.opaque)
-            for config in (kind.spec.config if kind is not None else ())
-        ]
-    for own in claim.spec.devices.config:
-        named = {name for name in chosen if name in own.requests or name.partition("/")[0] in own.requests}
-        if not own.requests or named:
-            found.append(
-                resource_v1.DeviceAllocationConfiguration(
-                    source="FromClaim", requests=list(own.requests), opaque=own.opaque
-                )
-            )
+def _classes(claim: resource_v1.ResourceClaim, nodes: tables.Nodes) -> dict[str, resource_v1.DeviceClass]:
+    """The classes that a claim names. Raises `plugin.Rejected` where one is not there."""
+    found = {}
+    for request, name in requests.named_classes(claim):
+        kind = nodes.world.of(resource_v1.DeviceClass).get(name)
+        if kind is None:
+            raise plugin.Rejected(f"request {request}: device class {name} does not exist")
+        found[name] = kind
     return found
 
 
-def _classes(claim: resource_v1.ResourceClaim) -> list[tuple[str, str]]:
-    """Requests and alternatives by name, with their device classes."""
-    found = []
-    for request in claim.spec.devices.requests:
-        if request.exactly is not None:
-            found.append((request.name, request.exactly.deviceClassName))
-        found += [(f"{request.name}/{one.name}", one.deviceClassName) for one in request.firstAvailable]
-    return found
+def _preference(claims: Sequence[requests.Claim], given: allocation.Taken) -> int:
+    """More for requests that have got an earlier alternative."""
+    score = 0
+    for claim, devices in zip(claims, given, strict=True):
+        chosen = {one.request.full_name for one in devices}
+        for choices in claim.requests:
+            score += sum(ALTERNATIVES - at for at, one in enumerate(choices) if one.parent and one.full_name in chosen)
+    return score

@@ -10,9 +10,11 @@ import msgspec
 import numpy as np
 
 from pybernetes.api import fields, names
+from pybernetes.api.types import resource_v1
 from pybernetes.scheduler import changes
 from pybernetes.scheduler import nodes as tables
 from pybernetes.scheduler import shape as shapes
+from pybernetes.scheduler.devices import extended
 from pybernetes.scheduler.plugins import arguments, plugin
 
 LEAST, MOST, RATIO = "LeastAllocated", "MostAllocated", "RequestedToCapacityRatio"
@@ -84,6 +86,7 @@ class _Compared(NamedTuple):
 
 class _State(NamedTuple):
     checked: tuple[tuple[str, int], ...]
+    backed: frozenset[str]
     compared: tuple[_Compared, ...]
 
 
@@ -117,7 +120,12 @@ class NodeResourcesFit(plugin.Plugin):
         for resource in (*shape.requests, *(one.name for one in compared)):
             nodes.column(resource)
         checked = [(name, asked) for name, asked in shape.requests.items() if name != shapes.PODS]
-        return _State(tuple(pair for pair in checked if not self._ignored(pair[0])), tuple(compared))
+        classes = nodes.world.of(resource_v1.DeviceClass)
+        return _State(
+            tuple(pair for pair in checked if not self._ignored(pair[0])),
+            frozenset(name for name in shape.extended if extended.backed_by(classes, name) is not None),
+            tuple(compared),
+        )
 
     def reject(self, state: _State, nodes: tables.Nodes, rows: Any) -> list[plugin.Rejection]:
         pods = nodes.columns[shapes.PODS]
@@ -127,6 +135,9 @@ class NodeResourcesFit(plugin.Plugin):
             at = nodes.columns[resource]
             allocatable = nodes.allocatable[rows, at]
             short = asked > allocatable - nodes.requested[rows, at]
+            if resource in state.backed:
+                # Where no device plugin has any of it, devices are claimed.
+                short = short & (allocatable > 0)
             rejections.append(plugin.Rejection(f"Insufficient {resource}", short, asked > allocatable))
         return rejections
 

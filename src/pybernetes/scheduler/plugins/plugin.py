@@ -11,9 +11,16 @@ For plugin authors (docs/scheduler.md has examples):
 - `score(state, nodes, rows)` answers higher numbers for better rows; `scale` says how they become 0..100.
 - `rank(state, nodes, feasible)` is for plugins that scale in their own way: 0..100 for every row, `feasible` being
   the mask of those that are in the race.
+- `late` is True where an answer is costly: such a plugin is asked only about rows that all others let pass.
 - `wide` is True where placing a pod may change the answers for other nodes than its own: such a plugin is asked again
   about all rows after every placement, others about that row only.
 - `helped_by` lists the changes in the cluster that can undo a rejection by this plugin; `helps` may look closer.
+- `after_filter` may change something so that the pod fits later, where it fits nowhere now (PostFilter).
+- `reserve` keeps what the pod needs on the chosen row, `unreserve` gives it back (Reserve).
+- `permit` allows the placement, refuses it by raising `Rejected`, or has it wait (Permit).
+- `before_binding` does what must be done first (PreBind), `after_binding` hears of the success (PostBind).
+
+`prepare` and whatever looks at rows may raise `Failed`: the pod is then tried again after its back-off.
 """
 
 from __future__ import annotations
@@ -29,6 +36,7 @@ from pybernetes.api.types import core_v1, resource_v1
 from pybernetes.scheduler import changes
 from pybernetes.scheduler import nodes as tables
 from pybernetes.scheduler import shape as shapes
+from pybernetes.scheduler import waiting as waits
 
 MAX = 100
 
@@ -57,8 +65,29 @@ class Rejected(Exception):
         self.reason, self.final = reason, final
 
 
-class BindingFailed(Exception):
+class Failed(Exception):
+    """The plugin cannot answer: an error of the pod's surroundings, not of the nodes."""
+
+
+class BindingFailed(Failed):
     """What a plugin had to do before the binding cannot be done; the pod is to be placed anew."""
+
+
+class Unasked(enum.Enum):
+    """Stands for the state of a plugin that was not asked, as an earlier one had ruled out all nodes."""
+
+    UNASKED = enum.auto()
+
+
+class Room(NamedTuple):
+    """What came of `after_filter`: words for the pod's condition, and the node that it is nominated for.
+
+    `nominated` is None where that stays as it is, empty where it is taken back. `made`: nobody else need try.
+    """
+
+    words: str = ""
+    nominated: str | None = None
+    made: bool = False
 
 
 class Desk(Protocol):
@@ -73,7 +102,23 @@ class Desk(Protocol):
         claim: resource_v1.ResourceClaim,
         allocation: resource_v1.AllocationResult | None,
         pod: core_v1.Pod,
-    ) -> None: ...
+    ) -> resource_v1.ResourceClaim: ...
+
+    async def release_claim(self, claim: resource_v1.ResourceClaim, pod: core_v1.Pod) -> None: ...
+
+    async def give_back(self, claim: resource_v1.ResourceClaim) -> None:
+        """Take a claim's devices from it, so that others can be had."""
+        ...
+
+    async def create_claim(self, claim: resource_v1.ResourceClaim) -> resource_v1.ResourceClaim: ...
+
+    async def delete_claim(self, claim: resource_v1.ResourceClaim) -> None: ...
+
+    async def map_resources(self, pod: core_v1.Pod, status: core_v1.PodExtendedResourceClaimStatus) -> None:
+        """Say on the pod which claim has the devices for its extended resources."""
+        ...
+
+    def event(self, pod: core_v1.Pod, kind: str, reason: str, message: str) -> None: ...
 
     async def wait(self, done: Callable[[], bool], seconds: float) -> None:
         """Until `done`, which is asked after every change of storage or devices. Raises TimeoutError."""
@@ -86,6 +131,7 @@ class Plugin:
     name: ClassVar[str] = ""
     weight: ClassVar[int] = 0
     wide: ClassVar[bool] = False
+    late: ClassVar[bool] = False
     scale: ClassVar[Scale] = Scale.NONE
     helped_by: ClassVar[changes.Change] = changes.Change.ANY
     Args: ClassVar[type[msgspec.Struct] | None] = None
@@ -111,15 +157,36 @@ class Plugin:
             return raw
         return scaled(raw, self.scale, int(raw[feasible].max(initial=0)))
 
+    async def after_filter(self, state: Any, pod: core_v1.Pod, nodes: tables.Nodes, desk: Desk) -> Room:
+        """Where no node fits: make that another time goes better. Raises `Failed`, or what the desk's writes raise.
+
+        `state` is what `prepare` answered; `Unasked.UNASKED` where it was not asked.
+        """
+        return Room()
+
     def reserve(self, state: Any, nodes: tables.Nodes, row: int) -> Any | None:
         """Keep for the pod what it needs on the chosen row besides room; None: nothing is to be done for it."""
         return None
 
     def unreserve(self, plan: Any, nodes: tables.Nodes) -> None:
-        """Give back what `reserve` has kept."""
+        """Give back what `reserve` has kept, whether the binding came about or not."""
+
+    def permit(self, pod: core_v1.Pod, node: str, waiting: waits.Waiting) -> float:
+        """Whether the pod may be bound there: 0 for at once, or the seconds it waits at most for this plugin.
+
+        While it waits, it is in `waiting`, where it can be allowed or rejected; waiting in vain is a rejection.
+        Raises `Rejected`.
+        """
+        return 0.0
 
     async def before_binding(self, plan: Any, pod: core_v1.Pod, nodes: tables.Nodes, desk: Desk) -> None:
         """Do what must be done first; `plan` is what `reserve` answered."""
+
+    async def undo_binding(self, plan: Any, pod: core_v1.Pod, desk: Desk) -> None:
+        """Take back what `before_binding` has written, as the binding did not come about."""
+
+    def after_binding(self, pod: core_v1.Pod, node: str) -> None:
+        """The pod is bound."""
 
     def helps(self, pod: core_v1.Pod, event: changes.Event) -> bool:
         return True

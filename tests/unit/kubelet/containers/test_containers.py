@@ -4,9 +4,10 @@ import base64
 
 import pytest
 
+from pybernetes.api import times
 from pybernetes.api.quantity import Quantity
 from pybernetes.api.types import core_v1, meta_v1
-from pybernetes.kubelet import backoffs, images
+from pybernetes.kubelet import images
 from pybernetes.kubelet.containers import downward, environment, expansion, names, resources
 from tests.fakes import node as nodes
 
@@ -146,7 +147,7 @@ def test_hosts_file() -> None:
     ("seconds", "text"), [(10, "10s"), (80, "1m20s"), (300, "5m0s"), (1.5, "1.5s"), (0.25, "250ms"), (3661, "1h1m1s")]
 )
 def test_go_durations(seconds: float, text: str) -> None:
-    assert backoffs.go_duration(seconds) == text
+    assert times.go_duration(seconds) == text
 
 
 def test_image_names() -> None:

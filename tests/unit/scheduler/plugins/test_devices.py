@@ -210,7 +210,8 @@ def test_devices_that_share_counters(shop: Shop) -> None:
         return device(name, consumesCounters=[used])
 
     shared = resource_v1.CounterSet(name="s", counters={"memory": resource_v1.Counter(value=Q("70Gi"))})
-    shop.put(slice_of("n3", part("p0"), part("p1"), part("p2"), sharedCounters=[shared]))
+    parts = (part("p0"), part("p1"), part("p2"))
+    shop.put(slice_of("n3", *parts, count=2), slice_of("n3", count=2, sharedCounters=[shared]))
     shop.put(claim("three", exactly(3)), claim("two", exactly(2)))
     assert shop.where("three") == set()
     assert shop.where("two") == {"n1", "n3"}

@@ -1,0 +1,110 @@
+"""What happens to a pod between the choice of its node and the end of its binding, point by point.
+
+Plugins have kept what the pod needs (`Reserve`) and may let it wait (`Permit`) when this begins; then they do what must
+be done first (`PreBind`), the pod is bound, and they hear of it (`PostBind`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from pybernetes.api.types import core_v1
+from pybernetes.scheduler import cycle, desk, extenders, profiles, waiting, watching, writes
+from pybernetes.scheduler.plugins import plugin
+
+# Bindings written at the same time.
+MOST = 256
+
+
+class Unbound(Exception):
+    """The pod was not bound, and why."""
+
+
+class Binder:
+    """Binds pods to their nodes."""
+
+    def __init__(
+        self,
+        cluster: watching.Watching,
+        written: writes.Writes,
+        at_desk: desk.Desk,
+        outside: Sequence[extenders.Extender],
+    ) -> None:
+        self._cluster, self._writes, self._desk, self._extenders = cluster, written, at_desk, outside
+        self._running = asyncio.Semaphore(MOST)
+
+    async def caught_up(self) -> None:
+        """Returns when another binding may begin."""
+        while self._running.locked():
+            async with self._running:
+                pass
+
+    def permit(self, profile: profiles.Profile, pod: core_v1.Pod, node: str) -> waiting.Pod | None:
+        """The pod as one that waits; None: it need not. Raises Refused, and `plugin.Failed`."""
+        waits: dict[str, float] = {}
+        for one in profile.permit:
+            try:
+                seconds = one.permit(pod, node, self._cluster.waiting)
+            except plugin.Rejected as rejected:
+                raise waiting.Refused(one.name, rejected.reason) from None
+            except plugin.Failed as error:
+                raise plugin.Failed(f'running Permit plugin "{one.name}": {error}') from None
+            if seconds > 0:
+                waits[one.name] = seconds
+        return self._cluster.waiting.add(pod, node, waits) if waits else None
+
+    async def bind(
+        self,
+        profile: profiles.Profile,
+        pod: core_v1.Pod,
+        node: str,
+        kept: Sequence[cycle.Reserved],
+        held: waiting.Pod | None,
+    ) -> None:
+        """Raises Refused, where a plugin does not permit it, or Unbound; what was kept is given back in any case."""
+        begun: list[cycle.Reserved] = []
+        bound = False
+        try:
+            if held is not None:
+                await held.decision()
+            await self._prepare(profile, pod, kept, begun)
+            await self._bind(pod, node)
+            bound = True
+        finally:
+            if held is not None:
+                self._cluster.waiting.remove(pod.metadata.uid)
+            for one in reversed(kept):
+                one.plugin.unreserve(one.plan, self._cluster.nodes)
+            if not bound:
+                for one in reversed(begun):
+                    await one.plugin.undo_binding(one.plan, pod, self._desk)
+        for listener in profile.post_bind:
+            listener.after_binding(pod, node)
+
+    async def _prepare(
+        self, profile: profiles.Profile, pod: core_v1.Pod, kept: Sequence[cycle.Reserved], begun: list[cycle.Reserved]
+    ) -> None:
+        for one in kept:
+            if one.plugin.name not in profile.pre_bind:
+                continue
+            begun.append(one)
+            try:
+                await one.plugin.before_binding(one.plan, pod, self._cluster.nodes, self._desk)
+            except (*writes.FAILURES, plugin.Failed) as error:
+                raise Unbound(f'running PreBind plugin "{one.plugin.name}": {_told(error)}') from None
+
+    async def _bind(self, pod: core_v1.Pod, node: str) -> None:
+        async with self._running:
+            binder = next((one for one in self._extenders if one.binds and one.wants(pod)), None)
+            try:
+                if binder is not None:
+                    await binder.bind(pod, node)
+                else:
+                    await self._writes.bind(pod, node)
+            except (*writes.FAILURES, extenders.ExtenderError) as error:
+                raise Unbound(f'binding rejected: running Bind plugin "DefaultBinder": {_told(error)}') from None
+
+
+def _told(error: Exception) -> str:
+    return str(error) or "timed out waiting for the condition"
