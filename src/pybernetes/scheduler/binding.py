@@ -64,11 +64,14 @@ class Binder:
     ) -> None:
         """Raises Refused, where a plugin does not permit it, or Unbound; what was kept is given back in any case."""
         begun: list[cycle.Reserved] = []
+        planned = [one for one in kept if one.plugin.name in profile.pre_bind]
         bound = False
         try:
+            if held is not None or planned:
+                await self._writes.nominate(pod, node)
             if held is not None:
                 await held.decision()
-            await self._prepare(profile, pod, kept, begun)
+            await self._prepare(pod, planned, begun)
             await self._bind(pod, node)
             bound = True
         finally:
@@ -82,12 +85,8 @@ class Binder:
         for listener in profile.post_bind:
             listener.after_binding(pod, node)
 
-    async def _prepare(
-        self, profile: profiles.Profile, pod: core_v1.Pod, kept: Sequence[cycle.Reserved], begun: list[cycle.Reserved]
-    ) -> None:
-        for one in kept:
-            if one.plugin.name not in profile.pre_bind:
-                continue
+    async def _prepare(self, pod: core_v1.Pod, planned: Sequence[cycle.Reserved], begun: list[cycle.Reserved]) -> None:
+        for one in planned:
             begun.append(one)
             try:
                 await one.plugin.before_binding(one.plan, pod, self._cluster.nodes, self._desk)

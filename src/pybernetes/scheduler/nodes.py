@@ -235,7 +235,9 @@ class Nodes:
 
     def _account(self, row: int, shape: shapes.Shape, sign: int) -> None:
         for resource, value in shape.requests.items():
-            self.requested[row, self.column(resource)] += sign * value
+            # First the column: a resource seen for the first time makes the table another array.
+            at = self.column(resource)
+            self.requested[row, at] += sign * value
         self.requested[row, self.columns[shapes.PODS]] += sign
         self.counted[row, 0] += sign * shape.counted_cpu
         self.counted[row, 1] += sign * shape.counted_memory

@@ -50,6 +50,13 @@ class Writes:
         except FAILURES as error:
             log.info("the status of %s was not written: %s", key_of(pod), error)
 
+    async def nominate(self, pod: core_v1.Pod, node: str) -> None:
+        """Say which node a pod is about to get, as it will take a while. Failures are logged: it matters little."""
+        try:
+            await self._patch_status(pod, {"nominatedNodeName": node})
+        except FAILURES as error:
+            log.info("the node of %s was not told: %s", key_of(pod), error)
+
     async def unnominate(self, pod: core_v1.Pod) -> None:
         """Take back a promise of room."""
         if not pod.status.nominatedNodeName:

@@ -192,3 +192,11 @@ def test_the_first_node_tells_how_large_an_image_is() -> None:
     assert board.nodes.images["app:latest"][0] == 2**20
     board.nodes.remove("n2")
     assert "app:latest" not in board.nodes.images
+
+
+def test_a_resource_that_no_node_has_told_of_yet() -> None:
+    board = Board(node("n1"))
+    uid = board.add(pod(more={"example.com/widget": "2"}), "n1")
+    assert board.nodes.requested[0, board.nodes.columns["example.com/widget"]] == 2
+    assert board.nodes.remove_pod(uid)
+    assert not board.nodes.requested.any()
