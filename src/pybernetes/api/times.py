@@ -19,7 +19,11 @@ def to_time(seconds: float) -> str:
 
 def to_micro_time(seconds: float) -> str:
     """Epoch seconds -> `2026-01-02T03:04:05.678901Z`."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    whole = int(seconds // 1)
+    micro = round((seconds - whole) * 1e6)
+    if micro == 1_000_000:
+        whole, micro = whole + 1, 0
+    return f"{_whole(whole)[:-1]}.{micro:06d}Z"
 
 
 def parse(text: str) -> float:

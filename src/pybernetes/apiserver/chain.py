@@ -55,6 +55,7 @@ def build(
     async def handle(request: requests.Request) -> results.Result:
         seats: Seats | None = None
         entry: audit.Entry | None = None
+        known = False
         began = metrics.now()
         attribute(request)
         running = metrics.running(request)
@@ -63,6 +64,7 @@ def build(
             waiting = authenticate(request)
             if waiting is not None:
                 await waiting
+            known = True
             if auditor is not None:
                 entry = auditor.begin(request)
             if "timeout=" in request.raw_query:
@@ -82,20 +84,22 @@ def build(
             # A store that cannot write now is a 500 that says so, never a crash.
             failure = errors.internal(f"etcdserver: {error}")
             metrics.count(request, failure.code, began)
-            if auditor is not None:
+            if auditor is not None and entry is not None:
                 auditor.refused(request, entry, failure)
             raise failure from None
         except errors.StatusError as error:
             metrics.count(request, error.code, began)
-            if auditor is not None:
+            if auditor is not None and entry is not None:
                 auditor.refused(request, entry, error)
+            elif auditor is not None and not known:
+                auditor.unknown(request, error)
             raise
         except asyncio.CancelledError:
             if not request.expired:
                 raise
             failure = _expired(request)
             metrics.count(request, failure.code, began)
-            if auditor is not None:
+            if auditor is not None and entry is not None:
                 auditor.refused(request, entry, failure)
             raise failure from None
         except Exception:

@@ -49,7 +49,7 @@ class Auditor:
         self._rules, self._backends = rules, backends
         self._clock, self._chance = clock, chance
         self._largest = largest
-        self._scopes: remembered.Remembered[policy.Scope] = remembered.Remembered()
+        self._known: remembered.Remembered[events.Known] = remembered.Remembered()
         self._render = render.Renderer(clock)
         self._written: Counter[str] = Counter()
 
@@ -61,51 +61,49 @@ class Auditor:
         for backend in self._backends:
             await backend.close()
 
-    def begin(self, request: requests.Request) -> events.Entry:
-        """The request has been authenticated."""
-        entry = events.Entry(request.headers.get("audit-id") or self._chance.uuid(), request.user, self._clock.time())
-        request.head += b"Audit-Id: %b\r\n" % entry.audit_id.encode("latin-1", "replace")
-        scope = self._scope(entry, request)
-        if scope.level != policy.NONE and policy.RECEIVED not in scope.omitted:
-            self._write(request, entry, scope, policy.RECEIVED)
+    def begin(self, request: requests.Request) -> events.Entry | None:
+        """The request has been authenticated. None for one that nothing is to be noted of."""
+        audit_id = request.headers.get("audit-id") or self._chance.uuid()
+        request.head += b"Audit-Id: %b\r\n" % audit_id.encode("latin-1", "replace")
+        known = self._knows(request.user, request.attributes)
+        if known.scope.level == policy.NONE:
+            return None
+        entry = events.Entry(request, request.user, audit_id, self._clock.time(), known)
+        if policy.RECEIVED not in known.scope.omitted:
+            self._write(request, entry, policy.RECEIVED)
         return entry
 
     def answered(self, request: requests.Request, entry: events.Entry, result: results.Result) -> None:
         """The request has come to something."""
-        scope = self._scope(entry, request)
-        if scope.level == policy.NONE:
-            return
         status = _status(result)
         if type(result) in results.LASTING and longrunning.is_long(request.attributes):
-            if policy.STARTED not in scope.omitted:
-                self._write(request, entry, scope, policy.STARTED, status)
-            request.finished = lambda: self._complete(request, entry, scope, status, b"")
+            if policy.STARTED not in entry.scope.omitted:
+                self._write(request, entry, policy.STARTED, status)
+            request.finished = lambda: self._complete(request, entry, status, b"")
             return
-        self._complete(request, entry, scope, status, self._answer(scope, result))
+        self._complete(request, entry, status, self._answer(entry.scope, result))
 
-    def refused(self, request: requests.Request, entry: events.Entry | None, error: errors.StatusError) -> None:
-        """It has come to an error; without an entry, to that nobody knows who asked."""
-        if entry is None:
-            attempted = "bearer" if "authorization" in request.headers else ""
-            message = f"Authentication failed, attempted: {attempted}" if attempted else "Authentication failed"
-            unknown = events.Entry(self._chance.uuid(), requests.User(""), self._clock.time())
-            scope = self._scope(unknown, request)
-            if scope.level != policy.NONE and policy.STARTED not in scope.omitted:
-                status = meta_v1.Status(status="Failure", message=message, code=error.code)
-                self._write(request, unknown, scope, policy.STARTED, events.status_of(status))
+    def refused(self, request: requests.Request, entry: events.Entry, error: errors.StatusError) -> None:
+        """It has come to an error."""
+        answer = codecs.encode(error.status) if entry.scope.has_response else b""
+        self._complete(request, entry, events.status_of(error.status), answer)
+
+    def unknown(self, request: requests.Request, error: errors.StatusError) -> None:
+        """It has come to that nobody knows who asks."""
+        nobody = requests.User("")
+        known = self._knows(nobody, request.attributes)
+        if known.scope.level == policy.NONE or policy.STARTED in known.scope.omitted:
             return
-        scope = self._scope(entry, request)
-        if scope.level != policy.NONE:
-            answer = codecs.encode(error.status) if scope.has_response else b""
-            self._complete(request, entry, scope, events.status_of(error.status), answer)
+        attempted = ", attempted: bearer" if "authorization" in request.headers else ""
+        status = meta_v1.Status(status="Failure", message=f"Authentication failed{attempted}", code=error.code)
+        entry = events.Entry(request, nobody, self._chance.uuid(), self._clock.time(), known)
+        self._write(request, entry, policy.STARTED, events.status_of(status))
 
     def panicked(self, request: requests.Request, entry: events.Entry) -> None:
         """It has come to an exception that nobody expected."""
-        scope = self._scope(entry, request)
-        if scope.level == policy.NONE or policy.PANIC in scope.omitted:
-            return
-        status = meta_v1.Status(status="Failure", message="APIServer panic'd", reason="InternalError", code=500)
-        self._write(request, entry, scope, policy.PANIC, events.status_of(status))
+        if policy.PANIC not in entry.scope.omitted:
+            status = meta_v1.Status(status="Failure", message="APIServer panic'd", reason="InternalError", code=500)
+            self._write(request, entry, policy.PANIC, events.status_of(status))
 
     def families(self) -> Iterator[prometheus.Family]:
         """For /metrics."""
@@ -124,21 +122,20 @@ class Auditor:
 
     # -- inside
 
-    def _scope(self, entry: events.Entry, request: requests.Request) -> policy.Scope:
-        found = self._scopes.get(entry.user, request.attributes)
+    def _knows(self, user: requests.User, attributes: requests.Attributes) -> events.Known:
+        found = self._known.get(user, attributes)
         if found is None:
-            made = self._rules.scope(entry.user, request.attributes)
-            found = self._scopes.put(entry.user, request.attributes, made)
+            made = events.Known(self._rules.scope(user, attributes), events.reference(attributes))
+            found = self._known.put(user, attributes, made)
         return found
 
-    def _complete(
-        self, request: requests.Request, entry: events.Entry, scope: policy.Scope, status: bytes, answer: bytes
-    ) -> None:
+    def _complete(self, request: requests.Request, entry: events.Entry, status: bytes, answer: bytes) -> None:
+        scope = entry.scope
         if policy.COMPLETE not in scope.omitted:
             asked = _asked(request) if scope.has_request else b""
             if scope.without_managed_fields:
                 asked, answer = (events.without_managed_fields(one) if one else b"" for one in (asked, answer))
-            self._write(request, entry, scope, policy.COMPLETE, status, asked, answer)
+            self._write(request, entry, policy.COMPLETE, status, asked, answer)
 
     def _answer(self, scope: policy.Scope, result: results.Result) -> bytes:
         """The object that is answered, as JSON."""
@@ -156,19 +153,16 @@ class Auditor:
         self,
         request: requests.Request,
         entry: events.Entry,
-        scope: policy.Scope,
         stage: str,
         status: bytes = b"",
         asked: bytes = b"",
         answered: bytes = b"",
     ) -> None:
         now = self._clock.time()
-        made = events.event(
-            request, entry, level=scope.level, stage=stage, now=now, status=status, asked=asked, answered=answered
-        )
+        made = entry.event(request, stage=stage, now=now, status=status, asked=asked, answered=answered)
         if self._largest and len(made) > self._largest:
-            made = events.event(request, entry, level=scope.level, stage=stage, now=now, status=status, truncated=True)
-        self._written[scope.level] += 1
+            made = entry.event(request, stage=stage, now=now, status=status, truncated=True)
+        self._written[entry.scope.level] += 1
         for backend in self._backends:
             backend.write(made)
 
