@@ -88,6 +88,9 @@ class Engine:
         await self._tasks.close()
 
     def _helps(self, plugin: str, pending: queue.Pending, event: changes.Event) -> bool:
+        if event.new is None and event.old is not None and event.old.metadata.uid == pending.pod.metadata.uid:
+            # Its own room, that it had to give back.
+            return False
         known = self._plugins.get(plugin)
         return known is None or (bool(known.helped_by & event.change) and known.helps(pending.pod, event))
 
@@ -158,7 +161,8 @@ class Engine:
         except (waiting.Refused, plugin.Failed) as error:
             for one in reversed(kept):
                 one.plugin.unreserve(one.plan, cluster.nodes)
-            self._refused(pending, error)
+            # Nobody has missed the room that was taken a moment ago: others need not be told that it is free.
+            self._refused(pending, error, tell=False)
             return
         self._tasks.spawn(self._bind(pending, node, profile, kept, held), name=f"bind {key_of(pod)}")
 
@@ -357,7 +361,7 @@ class Engine:
         message = f"Successfully assigned {key_of(pod)} to {node}"
         self._recorders[profile.name].event(pod, "Normal", "Scheduled", message)
 
-    def _refused(self, pending: queue.Pending, error: Exception) -> None:
+    def _refused(self, pending: queue.Pending, error: Exception, *, tell: bool = True) -> None:
         """The pod had its node, and is not bound to it."""
         pod = pending.pod
         current = self._cluster.current(pod)
@@ -365,7 +369,7 @@ class Engine:
             self._cluster.assumed.pop(pod.metadata.uid, None)
             self.queue.placed(pending)
             return
-        self._cluster.forget_assumed(pod)
+        self._cluster.forget_assumed(pod, tell=tell)
         if isinstance(error, waiting.Refused):
             self._fail(pending, frozenset((error.plugin,)), failure.refused(error.reason), "Unschedulable")
         else:

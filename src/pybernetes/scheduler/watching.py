@@ -139,10 +139,10 @@ class Watching:
         self.nominations.remove(uid)
         self.nodes.add_pod(uid, node, self.shape(pod))
 
-    def forget_assumed(self, pod: core_v1.Pod) -> None:
-        """Give the room back."""
+    def forget_assumed(self, pod: core_v1.Pod, *, tell: bool = True) -> None:
+        """Give the room back; with `tell`, pods that wait for some get another try."""
         uid = pod.metadata.uid
-        if self.assumed.pop(uid, None) is not None and self.nodes.remove_pod(uid):
+        if self.assumed.pop(uid, None) is not None and self.nodes.remove_pod(uid) and tell:
             self._queue.happened(changes.Event(Change.POD_GONE, pod, None))
 
     # What the cluster tells

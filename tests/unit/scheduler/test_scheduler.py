@@ -60,18 +60,24 @@ class World:
         return [event.message for event in self.api.all(core_v1.Event) if event.reason == reason]
 
 
-@pytest.fixture
-async def world() -> AsyncIterator[World]:
+async def running() -> AsyncIterator[World]:
+    """A world whose scheduler runs."""
     made = World()
     await made.informers.start()
-    running = asyncio.ensure_future(made.scheduler.run())
+    task = asyncio.ensure_future(made.scheduler.run())
     await made.informers.wait_synced()
     await made.scheduler.ready.wait()
     yield made
-    running.cancel()
-    await asyncio.wait([running])
+    task.cancel()
+    await asyncio.wait([task])
     await made.recorder.close()
     await made.informers.close()
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    async for made in running():
+        yield made
 
 
 async def test_assigns_and_says_so(world: World) -> None:

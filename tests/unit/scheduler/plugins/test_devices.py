@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pybernetes.api.types import core_v1, meta_v1, resource_v1
 from pybernetes.informers import cache, keys
-from pybernetes.scheduler import cycle, worlds
-from pybernetes.scheduler.plugins import dynamic_resources
+from pybernetes.kits.chance import Chance
+from pybernetes.scheduler import cycle, profiles, shape, worlds
+from pybernetes.scheduler.devices import conditions
+from pybernetes.scheduler.plugins import dynamic_resources, plugin
 from tests.unit.scheduler.board import Board, Q, node, pod
 
 PLUGINS = (cycle.Weighted(dynamic_resources.DynamicResources(), 2),)
@@ -20,7 +24,8 @@ class Shop(Board):
     def __init__(self, *members: core_v1.Node) -> None:
         kinds = (resource_v1.ResourceClaim, resource_v1.ResourceSlice, resource_v1.DeviceClass)
         self.caches: dict[type[Any], cache.Writable[Any]] = {kind: cache.Writable() for kind in kinds}
-        super().__init__(*members, world=worlds.World(self.caches))
+        self.world = worlds.World(self.caches)
+        super().__init__(*members, world=self.world)
 
     def put(self, *objects: Any) -> None:
         for obj in objects:
@@ -237,3 +242,128 @@ def test_devices_for_several_nodes(shop: Shop) -> None:
     allocation = shop.allocate("c", "n3")
     assert allocation.nodeSelector == made.spec.nodeSelector
     assert shop.where("c") == {"n2", "n3"}
+
+
+def shared(name: str, memory: str = "8Gi", **policy: Any) -> resource_v1.Device:
+    held = resource_v1.DeviceCapacity(value=Q(memory), requestPolicy=resource_v1.CapacityRequestPolicy(**policy))
+    return resource_v1.Device(name=name, allowMultipleAllocations=True, capacity={"memory": held})
+
+
+def part(memory: str) -> resource_v1.DeviceRequest:
+    return exactly(capacity=resource_v1.CapacityRequirements(requests={"memory": Q(memory)}))
+
+
+def test_a_device_is_shared_as_long_as_its_capacity_lasts() -> None:
+    shop = Shop(node("n1"))
+    step = resource_v1.CapacityRequestPolicyRange(min=Q("1Gi"), step=Q("2Gi"))
+    shop.put(gpu_class(), slice_of("n1", shared("g0", default=Q("1Gi"), validRange=step)))
+    shop.put(claim("a", part("4Gi")), claim("b", part("4Gi")), claim("c", exactly()), claim("d", part("9Gi")))
+    [result] = shop.allocate("a", "n1").devices.results
+    assert result.consumedCapacity == {"memory": "5Gi"}
+    assert result.shareID is not None
+    assert shop.where("b") == set()
+    assert shop.where("d") == set()
+    [result] = shop.allocate("c", "n1").devices.results
+    assert result.consumedCapacity == {"memory": "1Gi"}
+
+
+def test_admin_access_takes_nothing() -> None:
+    shop = Shop(node("n1"))
+    shop.put(gpu_class(), slice_of("n1", device("g0")))
+    shop.put(claim("a", exactly()), claim("admin", exactly(adminAccess=True)), claim("b", exactly()))
+    shop.allocate("a", "n1")
+    assert shop.where("b") == set()
+    [result] = shop.allocate("admin", "n1").devices.results
+    assert result.adminAccess
+
+
+def test_devices_that_did_not_become_ready_keep_the_pod_off() -> None:
+    shop = Shop(node("n1"), node("n2"))
+    conditioned = device("g0", bindingConditions=["Attached"], bindingFailureConditions=["Broken"])
+    shop.put(gpu_class(), slice_of("n1", conditioned), claim("c", exactly()))
+    made = shop.allocate("c", "n1")
+    assert made.devices.results[0].bindingConditions == ["Attached"]
+    assert shop.where("c") == {"n1"}
+    held = shop.caches[resource_v1.ResourceClaim].get("c", "default")
+    broken = meta_v1.Condition(type="Broken", status="True", reason="Fire", message="it burns")
+    told = resource_v1.AllocatedDeviceStatus(driver=DRIVER, pool="n1", device="g0", conditions=[broken])
+    held.status.devices = [told]
+    assert shop.where("c") == set()
+    assert shop.says("c") == "{'resourceclaim not available on the node': 2}"
+    with pytest.raises(conditions.Failed, match='device binding failed: claim=c, reason=Fire, message="it burns"'):
+        conditions.ready(held)
+
+
+def test_errors_of_expressions_say_where_they_are(shop: Shop) -> None:
+    shop.put(claim("c", exactly(1, 'device.attributes["o.example.com"].x == 1')))
+    with pytest.raises(plugin.Failed) as caught:
+        shop.where("c")
+    prefix = 'running "DynamicResources" filter plugin: claim default/c: selector #0: CEL runtime error: '
+    assert str(caught.value) == prefix + "no such key: x"
+
+
+def test_the_earlier_alternative_is_better(shop: Shop) -> None:
+    def option(name: str, model: str) -> resource_v1.DeviceSubRequest:
+        wanted = selector(f'device.attributes["{DRIVER}"].model == "{model}"')
+        return resource_v1.DeviceSubRequest(
+            name=name, deviceClassName="gpu", allocationMode="ExactCount", count=1, selectors=[wanted]
+        )
+
+    shop.put(claim("c", resource_v1.DeviceRequest(name="r", firstAvailable=[option("big", "b"), option("any", "a")])))
+    assert shop.decide(using("c"), PLUGINS).place() == "n1"
+
+
+def test_extended_resources_are_claimed_where_no_device_plugin_has_them() -> None:
+    shop = Shop(node("n1"), node("n2", more={"example.com/gpu": "2"}), node("n3"))
+    kind = gpu_class()
+    kind.spec.extendedResourceName = "example.com/gpu"
+    shop.put(kind, slice_of("n1", device("g0"), device("g1")))
+    asking = pod(more={"example.com/gpu": "2", "cpu": "1"})
+    assert shop.world.backed_by_devices(shape.of(asking))
+    own = shape.alone(shape.of(asking), asking)
+    decision = cycle.Cycle(own, shop.nodes, profiles.default().plugins, Chance(1))
+    fits = decision.feasible()
+    assert {name for name, row in shop.nodes.rows.items() if fits[row]} == {"n1", "n2"}
+    [reserved] = decision.reserve("n1")
+    [(made, allocation)] = reserved.plan.claims
+    assert made.metadata.generateName == "p-extended-resources-"
+    assert [one.device for one in allocation.devices.results] == ["g0", "g1"]
+    [mapping] = reserved.plan.extra.mappings
+    assert (mapping.containerName, mapping.resourceName) == ("c", "example.com/gpu")
+    assert mapping.requestName == "container-0-request-1"
+    assert decision.reserve("n2") == []
+
+
+@given(
+    devices=st.lists(st.sampled_from(["whole", "shared"]), min_size=1, max_size=5),
+    wanted=st.lists(st.tuples(st.integers(1, 3), st.integers(1, 5)), max_size=8),
+    freed=st.sets(st.integers(0, 7)),
+)
+@settings(deadline=None)
+def test_no_device_is_given_twice_nor_beyond_its_capacity(
+    devices: list[str], wanted: list[tuple[int, int]], freed: set[int]
+) -> None:
+    shop = Shop(node("n1"))
+    made = [shared(f"g{at}") if how == "shared" else device(f"g{at}") for at, how in enumerate(devices)]
+    shop.put(gpu_class(), slice_of("n1", *made))
+    held: list[resource_v1.ResourceClaim] = []
+    for at, (count, memory) in enumerate(wanted):
+        asked = resource_v1.CapacityRequirements(requests={"memory": Q(f"{memory}Gi")})
+        one = claim(f"c{at}", exactly(count, capacity=asked))
+        shop.put(one)
+        if shop.where(f"c{at}"):
+            shop.allocate(f"c{at}", "n1")
+            held.append(one)
+        if at in freed and held:
+            held.pop(0).status.allocation = None
+        used: dict[str, list[int]] = {}
+        for other in held:
+            assert other.status.allocation is not None
+            for result in other.status.allocation.devices.results:
+                taken = result.consumedCapacity.get("memory")
+                used.setdefault(result.device, []).append(taken.as_int() if taken is not None else 0)
+        for name, parts in used.items():
+            if devices[int(name[1:])] == "whole":
+                assert len(parts) == 1
+            else:
+                assert sum(parts) <= 8 * 2**30
