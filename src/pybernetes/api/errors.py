@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pybernetes.api import fields
+from pybernetes.api import fields, wording
 from pybernetes.api.fields import FieldError
 from pybernetes.api.types import meta_v1
 
@@ -85,8 +85,7 @@ def modified(group: str, resource: str, name: str) -> StatusError:
 def invalid(group: str, kind: str, name: str, problems: Iterable[FieldError]) -> StatusError:
     """422 with one cause per field error."""
     problems = list(problems)
-    texts = [str(problem) for problem in problems]
-    listed = texts[0] if len(texts) == 1 else "[" + ", ".join(dict.fromkeys(texts)) + "]"
+    listed = wording.aggregate(map(str, problems))
     causes = [meta_v1.StatusCause(reason=p.reason, message=p.message, field=p.field) for p in problems]
     message = f'{_qualified(group, kind)} "{name}" is invalid: {listed}'
     return error(422, "Invalid", message, name=name, group=group, kind=kind, causes=causes)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from pybernetes.api import fields, names
+from pybernetes.api import fields, names, wording
 from pybernetes.api.types import meta_v1
 
 IN = "in"
@@ -180,8 +180,7 @@ def requirement(key: str, operator: str, values: Sequence[str], path: fields.Pat
         if wrong := names.label_value(value):
             problems.append(fields.invalid(where[index].key(key), value, "; ".join(wrong)))
     if problems:
-        texts = list(dict.fromkeys(map(str, problems)))
-        raise SelectorError(texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]")
+        raise SelectorError(wording.aggregate(map(str, problems)))
     return Requirement(key, operator, tuple(sorted(set(values))))
 
 

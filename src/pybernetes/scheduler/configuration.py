@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from pybernetes.api import codecs, fields, names, strictness
+from pybernetes.api import codecs, fields, names, strictness, wording
 from pybernetes.scheduler import registry
 from pybernetes.scheduler.plugins import arguments
 
@@ -179,8 +179,7 @@ def read(data: bytes, known: registry.Registry) -> Configuration:
         found.profiles[0].schedulerName = DEFAULT_PROFILE
     errors = check(found, known)
     if errors:
-        texts = [str(error) for error in errors]
-        raise ConfigurationError(texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]")
+        raise ConfigurationError(wording.aggregate(map(str, errors)))
     return found
 
 

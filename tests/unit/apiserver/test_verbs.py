@@ -346,6 +346,11 @@ class TestApply:
         await self.apply(server, "a", {"x": "1"})
         assert server.store.revision == before
 
+    async def test_metadata_that_is_null_is_none(self, server: fakes.FakeServer) -> None:
+        body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": None, "data": {"x": "1"}}
+        answer = await server.ask("PATCH", f"{MAPS}/m?fieldManager=a", body, content_type=clients.APPLY_PATCH)
+        assert (answer.code, answer.tree()["metadata"]["name"]) == (201, "m")
+
     async def test_needs_a_manager(self, server: fakes.FakeServer) -> None:
         answer = await server.ask("PATCH", f"{MAPS}/m", {}, content_type=clients.APPLY_PATCH)
         assert answer.code == 422

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pybernetes.api import errors, fields
+from pybernetes.api import errors, fields, wording
 from pybernetes.api.types import core_v1
 from pybernetes.apiserver.admission import plugin
 
@@ -33,7 +33,7 @@ class AlwaysPullImages(plugin.Plugin):
             if (value := getattr(holder, name)) != "Always"
         ]
         if problems:
-            raise errors.internal(problems[0] if len(problems) == 1 else f"[{', '.join(problems)}]")
+            raise errors.internal(wording.aggregate(problems))
 
 
 def _policies(spec: core_v1.PodSpec) -> Iterator[tuple[fields.Path, Any, str]]:

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pybernetes.api import codecs, errors
+from pybernetes.api import codecs, errors, wording
 from pybernetes.apiserver.admission import hosts, plugin
 from pybernetes.kits import clock as clocks
 
@@ -27,7 +27,7 @@ class EventRateLimit(plugin.Plugin):
             return
         reached = [why for limit in self._limits if (why := limit.reached(attributes))]
         if reached:
-            raise errors.too_many_requests(reached[0] if len(reached) == 1 else f"[{', '.join(reached)}]")
+            raise errors.too_many_requests(wording.aggregate(reached))
 
 
 class _Limit:

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from pybernetes.api import wording
 from pybernetes.api.cel import admission as language
 from pybernetes.api.cel import environment
 from pybernetes.api.cel.libraries import authorizers as asking
@@ -161,5 +162,5 @@ class Conditions:
             except environment.EvaluationError as error:
                 problems.append(str(error))
         if problems and not self._ignores:
-            raise ConditionsError(problems[0] if len(problems) == 1 else f"[{', '.join(dict.fromkeys(problems))}]")
+            raise ConditionsError(wording.aggregate(problems))
         return not problems

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from pybernetes.api import errors, pod_qos, quantity
+from pybernetes.api import errors, pod_qos, quantity, wording
 from pybernetes.api.types import core_v1
 from pybernetes.apiserver.admission import plugin
 from pybernetes.apiserver.storage import collection as collections
@@ -36,7 +36,7 @@ class LimitRanger(plugin.Plugin):
         for limit_range in self._of(attributes.namespace):
             problems = list(check(attributes.obj, limit_range.spec.limits))
             if problems:
-                why = problems[0] if len(problems) == 1 else f"[{', '.join(dict.fromkeys(problems))}]"
+                why = wording.aggregate(problems)
                 raise errors.forbidden("", attributes.kind.resource.name, attributes.name, why)
 
     def _of(self, namespace: str) -> list[core_v1.LimitRange]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from pybernetes.api import codecs, fields, names
+from pybernetes.api import codecs, fields, names, wording
 from pybernetes.apiserver import request as requests
 
 log = logging.getLogger(__name__)
@@ -105,8 +105,7 @@ def parse(data: bytes) -> Policy:
         log.warning('audit policy contains errors, falling back to lenient decoding: unknown field "%s"', name)
     problems = list(_problems(policy))
     if problems:
-        texts = list(map(str, problems))
-        raise PolicyError(texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]")
+        raise PolicyError(wording.aggregate(map(str, problems)))
     if not policy.rules:
         raise PolicyError("loaded illegal policy with 0 rules")
     return policy

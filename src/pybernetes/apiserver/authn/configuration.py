@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from pybernetes.api import codecs, fields
+from pybernetes.api import codecs, fields, wording
 from pybernetes.apiserver.authn.oidc import settings
 from pybernetes.apiserver.resources import checks
 
@@ -75,8 +75,7 @@ def parse(data: bytes, *, own_issuers: Sequence[str] = ()) -> Configuration:
         raise ValueError(f"{found.apiVersion}, Kind={found.kind} is not an {KIND}")
     problems = [*providers(found.jwt, own_issuers), *_anonymous(found.anonymous)]
     if problems:
-        texts = list(map(str, problems))
-        raise ValueError(texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]")
+        raise ValueError(wording.aggregate(map(str, problems)))
     anonymous = found.anonymous
     return Configuration(
         tuple(found.jwt),

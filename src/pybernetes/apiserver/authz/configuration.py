@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
-from pybernetes.api import codecs, fields, names, times
+from pybernetes.api import codecs, fields, names, times, wording
 from pybernetes.apiserver.authz import modes, webhook
 from pybernetes.apiserver.resources import checks
 
@@ -77,8 +77,7 @@ def parse(data: bytes) -> tuple[modes.Mode, ...]:
         raise ValueError(f"{found.apiVersion}, Kind={found.kind} is not an {KIND}")
     problems = list(_problems(found))
     if problems:
-        texts = list(map(str, problems))
-        raise ValueError(texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]")
+        raise ValueError(wording.aggregate(map(str, problems)))
     return tuple(_mode(one) for one in found.authorizers)
 
 

@@ -115,7 +115,7 @@ async def _apply(scope: scopes.Scope, request: requests.Request) -> results.Resu
         raise errors.bad_request(
             f"the name of the object ({stated.metadata.name}) does not match the name on the URL ({attributes.name})"
         )
-    config.setdefault("metadata", {})["name"] = attributes.name
+    config["metadata"] = {**(config.get("metadata") or {}), "name": attributes.name}
 
     def applied(live: Any) -> Any:
         result = apply.applied(

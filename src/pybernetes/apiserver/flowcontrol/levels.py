@@ -28,6 +28,8 @@ ESTIMATE = 0.003
 LEAST = 0.0001
 # How long wide requests may keep the event loop before others get their turn, in seconds.
 TURN = 0.005
+# Once it is done, its answer is encrypted and sent, which takes at least this long for each seat, in seconds.
+SENDING = 0.0005
 REFUSED = "Too many requests, please try again later."
 
 
@@ -190,7 +192,7 @@ class Level:
         self.executing -= 1
         width, queue = ticket.width, ticket.queue
         if width.seats > 1 and not self.exempt:
-            self._spend(seconds)
+            self._spend(max(seconds, width.seats * SENDING))
         if queue is not None:
             queue.executing -= 1
             queue.start += (max(seconds, LEAST) - ESTIMATE) * width.seats
@@ -225,7 +227,8 @@ class Level:
         return bool(queue.waiting) and (self._spent < TURN or queue.waiting[0].width.most == 1)
 
     def _takes(self, seats: int) -> bool:
-        if seats > 1 and self._spent >= TURN:
+        # Where nobody can wait, nobody is sent away only because others take their turn.
+        if seats > 1 and self._spent >= TURN and self._queues:
             return False
         # Who is wider than the level is let in alone.
         return self.seats + seats <= self.limit or not self.executing
@@ -247,7 +250,7 @@ class Level:
     def _spend(self, seconds: float) -> None:
         if not self._spent:
             asyncio.get_running_loop().call_soon(self._turn)
-        self._spent += max(seconds, TURN / 100)
+        self._spent += seconds
 
     def _turn(self) -> None:
         """The event loop has been round."""

@@ -84,6 +84,16 @@ async def test_levels_without_queues_send_away_at_once() -> None:
     await finished(running)
 
 
+async def test_levels_without_queues_send_nobody_away_who_only_has_to_take_turns() -> None:
+    clock = VirtualClock()
+    of = level(clock, 100, {"type": "Reject"})
+    wide = widths.Width(10)
+    for _ in range(5):
+        ticket = of.enter(flow(), wide, 15.0)
+        assert ticket.arrive is None
+        ticket.leave()
+
+
 async def test_patience_ends() -> None:
     clock = VirtualClock()
     of = level(clock, 1)

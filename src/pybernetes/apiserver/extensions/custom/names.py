@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from pybernetes.api import codecs
+from pybernetes.api import codecs, wording
 from pybernetes.api.types import apiextensions_v1
 
 Names = apiextensions_v1.CustomResourceDefinitionNames
@@ -46,7 +46,7 @@ def decide(definition: Definition, others: Iterable[Definition]) -> Decision:
         own = held if isinstance(held, list) else [held]
         clashes = [f'"{name}" is already in use' for name in listed if name not in own and name in taken]
         if clashes:
-            conflict = reason, clashes[0] if len(clashes) == 1 else f"[{', '.join(clashes)}]"
+            conflict = reason, wording.aggregate(clashes)
         else:
             setattr(accepted, field, asked)
     accepted.categories = wanted.categories

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from pybernetes.api import codecs, fields
+from pybernetes.api import codecs, fields, wording
 from pybernetes.apiserver.storage.encryption import providers
 from pybernetes.kits import chance as chances
 
@@ -85,8 +85,7 @@ def parse(data: bytes) -> Configuration:
         raise ConfigurationError(f"got unexpected config type: {found.apiVersion}, Kind={found.kind}")
     problems = list(_problems(found))
     if problems:
-        texts = list(map(str, problems))
-        raise ConfigurationError(texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]")
+        raise ConfigurationError(wording.aggregate(map(str, problems)))
     return found
 
 
