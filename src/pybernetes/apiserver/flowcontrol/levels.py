@@ -28,8 +28,6 @@ ESTIMATE = 0.003
 LEAST = 0.0001
 # How long wide requests may keep the event loop before others get their turn, in seconds.
 TURN = 0.005
-# Once it is done, its answer is encrypted and sent, which takes at least this long for each seat, in seconds.
-SENDING = 0.0005
 REFUSED = "Too many requests, please try again later."
 
 
@@ -192,7 +190,7 @@ class Level:
         self.executing -= 1
         width, queue = ticket.width, ticket.queue
         if width.seats > 1 and not self.exempt:
-            self._spend(max(seconds, width.seats * SENDING))
+            self._spend(seconds)
         if queue is not None:
             queue.executing -= 1
             queue.start += (max(seconds, LEAST) - ESTIMATE) * width.seats
@@ -250,7 +248,7 @@ class Level:
     def _spend(self, seconds: float) -> None:
         if not self._spent:
             asyncio.get_running_loop().call_soon(self._turn)
-        self._spent += seconds
+        self._spent += max(seconds, TURN / 100)
 
     def _turn(self) -> None:
         """The event loop has been round."""
