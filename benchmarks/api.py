@@ -22,6 +22,7 @@ import fanout
 HERE = pathlib.Path(__file__).parent
 PORT, CEILING_PORT = 17443, 17444
 SERVER = f"https://127.0.0.1:{PORT}"
+PODS = f"{SERVER}/api/v1/namespaces/default/pods"
 AUTH = "Authorization: Bearer bench"
 SECONDS = 4
 
@@ -31,20 +32,33 @@ def run() -> None:
         print("The API rates need wrk: apt-get install wrk")
         return
     with tempfile.TemporaryDirectory() as folder, server("bare.py", folder, str(PORT)):
-        created = _rate(SERVER, "-c32", "-s", str(HERE / "create_pods.lua"))
+        created = _created()
         print(f"create pods, 32 connections, durable: {created:,.0f}/s")
-        pods = f"{SERVER}/api/v1/namespaces/default/pods"
-        name = json.loads(get(pods + "?limit=1"))["items"][0]["metadata"]["name"]
+        name = _one()
         small, big = pathlib.Path(folder, "small"), pathlib.Path(folder, "big")
-        small.write_bytes(get(f"{pods}/{name}"))
-        big.write_bytes(get(f"{pods}?limit=500"))
+        small.write_bytes(get(f"{PODS}/{name}"))
+        big.write_bytes(get(f"{PODS}?limit=500"))
         pair = [str(pathlib.Path(folder, "pki", f"bench.{end}")) for end in ("crt", "key")]
         with server("ceiling.py", str(CEILING_PORT), *pair, str(small), str(big)):
-            for text, url, index in (("GET one pod", f"{pods}/{name}", 0), ("LIST 500 pods", f"{pods}?limit=500", 1)):
+            for text, url, index in (("GET one pod", f"{PODS}/{name}", 0), ("LIST 500 pods", f"{PODS}?limit=500", 1)):
                 ours, ceiling = _rate(url), _rate(f"https://127.0.0.1:{CEILING_PORT}/{index}")
                 print(f"{text}: {ours:,.0f}/s of the ceiling's {ceiling:,.0f}/s: {ours / ceiling:.0%}")
         rate = asyncio.run(fanout.measure(SERVER, "bench"))
         print(f"watch fan-out, 100 watchers x 300 changes: {rate:,.0f} deliveries/s")
+    with tempfile.TemporaryDirectory() as folder, server("bare.py", folder, str(PORT), "gated"):
+        created, read = _created(), _rate(f"{PODS}/{_one()}")
+        print(f"with RBAC, flow control and audit: create {created:,.0f}/s, GET {read:,.0f}/s")
+        told = pathlib.Path(folder, "audit.log").stat().st_size / 1e6
+        print(f"with RBAC, flow control and audit: {told:,.0f} MB of events")
+
+
+def _created() -> float:
+    return _rate(SERVER, "-c32", "-s", str(HERE / "create_pods.lua"))
+
+
+def _one() -> str:
+    """The name of a pod."""
+    return str(json.loads(get(f"{PODS}?limit=1"))["items"][0]["metadata"]["name"])
 
 
 @contextlib.contextmanager
