@@ -48,7 +48,7 @@ class Evaluation:
     ) -> None:
         self._form = form
         self._authorizer = authorizer
-        self._given = {language.PARAMS: params, language.NAMESPACE: namespace}
+        self._params, self._namespace = params, namespace
         self._variables = variables or {}
         self._known: dict[str, Any] = {}
         self._failed: dict[str, environment.EvaluationError] = {}
@@ -97,7 +97,10 @@ class Evaluation:
             return asking.value(asking.AUTHORIZER)
         if name == language.REQUEST_RESOURCE:
             return self._request_resource()
-        return self._given[name]
+        if name == language.NAMESPACE:
+            return None if self._namespace is None else language.namespace_value(self._namespace)
+        assert name == language.PARAMS
+        return self._params
 
     def _request_resource(self) -> Any:
         attributes, resource = self._form.attributes, self._form.attributes.kind.resource

@@ -47,7 +47,7 @@ class Mutations:
                 form,
                 authorizer,
                 params=param,
-                namespace=None if namespace is None else language.namespace_value(namespace),
+                namespace=namespace,
                 variables=self._variables,
             )
             try:

@@ -58,7 +58,7 @@ class Validations:
             form,
             authorizer,
             params=param,
-            namespace=None if namespace is None else language.namespace_value(namespace),
+            namespace=namespace,
             variables=self._variables,
         )
         try:
