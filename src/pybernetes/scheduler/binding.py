@@ -102,6 +102,9 @@ class Binder:
                 else:
                     await self._writes.bind(pod, node)
             except (*writes.FAILURES, extenders.ExtenderError) as error:
+                # The room of a pod that is bound after all must not be given to others until the watch tells of it.
+                if writes.in_doubt(error) and await self._writes.is_bound(pod, node):
+                    return
                 raise Unbound(f'binding rejected: running Bind plugin "DefaultBinder": {_told(error)}') from None
 
 

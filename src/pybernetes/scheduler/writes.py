@@ -9,12 +9,20 @@ from pybernetes.api import codecs, errors, times
 from pybernetes.api.types import core_v1, meta_v1
 from pybernetes.client import Client, transport
 from pybernetes.informers import key_of
+from pybernetes.kits import backoff
 from pybernetes.kits.clock import Clock
 from pybernetes.scheduler import preemption
 
 log = logging.getLogger(__name__)
 
 FAILURES = (errors.StatusError, ConnectionError, TimeoutError)
+# Between two questions about a pod whose binding may have come about, in seconds: the first and the longest pause.
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
+
+
+def in_doubt(error: Exception) -> bool:
+    """Whether what failed so may have been carried out all the same."""
+    return not isinstance(error, errors.StatusError) or error.code >= 500
 
 
 class Writes:
@@ -31,6 +39,21 @@ class Writes:
             target=core_v1.ObjectReference(kind="Node", name=node),
         )
         await self._client.post(core_v1.Pod, meta.name, meta.namespace, "binding", binding)
+
+    async def is_bound(self, pod: core_v1.Pod, node: str) -> bool:
+        """Whether the pod has that node by now; waits until the API server can say."""
+        meta = pod.metadata
+        pauses = backoff.Backoff(first=FIRST_PAUSE, cap=LONGEST_PAUSE)
+        while True:
+            try:
+                found = await self._client.get(core_v1.Pod, meta.name, meta.namespace)
+            except FAILURES as error:
+                if isinstance(error, errors.StatusError) and error.code < 500 and error.reason != "TooManyRequests":
+                    return False
+                log.info("whether %s is bound is not known yet: %s", key_of(pod), error)
+                await self._clock.sleep(pauses.next())
+            else:
+                return found.metadata.uid == meta.uid and found.spec.nodeName == node
 
     async def unschedulable(self, pod: core_v1.Pod, reason: str, message: str, nominated: str | None) -> None:
         """Say on the pod why it has no node, and which it is nominated for (None: leave that as it is).

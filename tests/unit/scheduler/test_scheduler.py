@@ -13,7 +13,7 @@ from pybernetes.api import errors, quantity
 from pybernetes.api.types import core_v1, meta_v1, storage_v1
 from pybernetes.informers import Informers, Recorder
 from pybernetes.kits.chance import Chance
-from pybernetes.kits.clock import VirtualClock, settle
+from pybernetes.kits.clock import settle
 from pybernetes.scheduler import Scheduler
 from tests.fakes.api import FakeApi
 
@@ -21,9 +21,9 @@ Q = quantity.Quantity.parse
 
 
 class World:
-    def __init__(self, config: str = "") -> None:
-        self.clock = VirtualClock()
-        self.api = FakeApi(clock=self.clock)
+    def __init__(self, config: str = "", api: FakeApi | None = None) -> None:
+        self.api = api or FakeApi()
+        self.clock: Any = self.api.clock
         client = self.api.client()
         self.informers = Informers(client, clock=self.clock, chance=Chance(1))
         self.recorder = Recorder(client, "default-scheduler", clock=self.clock, chance=Chance(2))
@@ -60,9 +60,9 @@ class World:
         return [event.message for event in self.api.all(core_v1.Event) if event.reason == reason]
 
 
-async def running() -> AsyncIterator[World]:
+async def running(made: World | None = None) -> AsyncIterator[World]:
     """A world whose scheduler runs."""
-    made = World()
+    made = made or World()
     await made.informers.start()
     task = asyncio.ensure_future(made.scheduler.run())
     await made.informers.wait_synced()
