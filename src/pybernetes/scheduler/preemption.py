@@ -153,7 +153,8 @@ class Preemption:
         try:
             if not self._decision.fits_row(row, self._promised):
                 return self._decision.reasons_row(row, self._promised)
-            ordered = sorted(lower, key=lambda uid: importance(held[uid][1], self._now))
+            # Equal ones in an order that is the same in every run; the table's is not.
+            ordered = sorted(lower, key=lambda uid: (importance(held[uid][1], self._now), uid))
             violating = self._violating([held[uid][1] for uid in ordered])
             violations = 0
             for uid in sorted(ordered, key=lambda uid: uid not in violating):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from hypothesis import given, settings
@@ -11,7 +12,7 @@ from pybernetes.api import times
 from pybernetes.api.types import core_v1, meta_v1, policy_v1
 from pybernetes.kits.chance import Chance
 from pybernetes.scheduler import preemption, shape
-from tests.unit.scheduler.board import Board, node, pod
+from tests.unit.scheduler.board import Board, Q, node, pod
 
 NOW = 1_700_000_000.0
 
@@ -218,3 +219,123 @@ async def test_only_less_important_pods_go_none_too_many_and_the_table_stays(
         for victim in found.victims:
             uid = victim.metadata.uid
             field.nodes.add_pod(uid, found.node, before[1][uid].shape)
+
+
+# The whole choice, once more and plainly
+
+
+BUDGETS = st.lists(
+    st.tuples(
+        st.sampled_from([{"app": "x"}, {"app": "y"}, {"tier": "1"}, {}]),
+        st.integers(-1, 2),
+        st.lists(st.sampled_from(["p0", "p1", "p2", "p3"]), max_size=2),
+    ),
+    max_size=3,
+)
+CROWD = st.lists(
+    st.builds(
+        lambda where, priority, cpu, port, started, labels, namespace: (
+            f"n{where}",
+            low(
+                "",
+                str(cpu),
+                priority,
+                started=NOW - started,
+                ports=(port,) if port else (),
+                labels=labels,
+                namespace=namespace,
+            ),
+        ),
+        st.integers(0, 4),
+        st.integers(-2, 4),
+        st.integers(0, 3),
+        st.sampled_from([0, 0, 80]),
+        st.integers(0, 3),
+        st.sampled_from([{}, {"app": "x"}, {"app": "y"}, {"app": "x", "tier": "1"}]),
+        st.sampled_from(["default", "default", "default", "other"]),
+    ),
+    max_size=18,
+)
+
+
+def fits(one: core_v1.Pod, others: Sequence[core_v1.Pod]) -> bool:
+    """On a node of four cores and three pods."""
+    everybody = [*others, one]
+    cpu = sum(int(p.spec.containers[0].resources.requests.get("cpu", Q("0"))) for p in everybody)
+    ports = [port.hostPort for p in everybody for port in p.spec.containers[0].ports]
+    return cpu <= 4 and len(everybody) <= 3 and len(ports) == len(set(ports))
+
+
+def rank(one: core_v1.Pod) -> tuple[int, float, str]:
+    assert one.status.startTime is not None
+    return -(one.spec.priority or 0), times.parse(one.status.startTime), one.metadata.uid
+
+
+def breaking(pods: Sequence[core_v1.Pod], budgets: Sequence[policy_v1.PodDisruptionBudget]) -> list[core_v1.Pod]:
+    """Those for whom some budget has nothing left, if they go one after the other."""
+    left = [budget.status.disruptionsAllowed for budget in budgets]
+    found = []
+    for one in pods:
+        hit = False
+        for at, budget in enumerate(budgets):
+            assert budget.spec.selector is not None
+            wanted = budget.spec.selector.matchLabels
+            if one.metadata.namespace != "default" or not wanted or one.metadata.name in budget.status.disruptedPods:
+                continue
+            if all(one.metadata.labels.get(key) == value for key, value in wanted.items()):
+                left[at] -= 1
+                hit = hit or left[at] < 0
+        if hit:
+            found.append(one)
+    return found
+
+
+def victims_on(
+    there: list[core_v1.Pod], one: core_v1.Pod, budgets: Sequence[policy_v1.PodDisruptionBudget]
+) -> tuple[list[core_v1.Pod], int] | None:
+    """Who has to go, and how many of them against their budget; None: it would not help."""
+    priority = one.spec.priority or 0
+    stay = [p for p in there if (p.spec.priority or 0) >= priority]
+    lower = sorted((p for p in there if (p.spec.priority or 0) < priority), key=rank)
+    if fits(one, there) or not lower or not fits(one, stay):
+        return None
+    guarded = breaking(lower, budgets)
+    gone = []
+    for candidate in [*guarded, *(p for p in lower if p not in guarded)]:
+        if fits(one, [*stay, candidate]):
+            stay.append(candidate)
+        else:
+            gone.append(candidate)
+    return sorted(gone, key=rank), sum(p in guarded for p in gone)
+
+
+def harm(gone: list[core_v1.Pod], violations: int) -> tuple[float, ...]:
+    priorities = [p.spec.priority or 0 for p in gone]
+    highest = max(priorities)
+    earliest = min(rank(p)[1] for p in gone if (p.spec.priority or 0) == highest)
+    return violations, highest, sum(p + 2**31 for p in priorities), len(gone), -earliest
+
+
+@settings(max_examples=400, deadline=None)
+@given(CROWD, BUDGETS, st.integers(0, 5), st.integers(0, 4), st.booleans())
+async def test_the_choice_is_the_one_that_harms_least(
+    crowd: list[tuple[str, core_v1.Pod]], budgets: list[Any], priority: int, cpu: int, port: bool
+) -> None:
+    field = Field(*(node(f"n{number}", cpu="4", pods=3) for number in range(5)))
+    for labels, allowed, disrupted in budgets:
+        field.budget(labels, allowed, tuple(disrupted))
+    there: dict[str, list[core_v1.Pod]] = {f"n{number}": [] for number in range(5)}
+    for number, (where, made) in enumerate(crowd):
+        made.metadata.name, made.metadata.uid = f"p{number}", f"uid-{number}"
+        if fits(made, there[where]):
+            there[where].append(made)
+            field.add(made, where)
+    one = pod(str(cpu), priority=priority, ports=(80,) if port else ())
+    expected = {
+        name: found for name, pods in there.items() if (found := victims_on(pods, one, field.budgets)) is not None
+    }
+    candidates = (await field.search(one)).candidates
+    assert {c.node: (list(c.victims), c.violations) for c in candidates} == expected
+    if candidates:
+        best = preemption.pick(candidates, NOW)
+        assert harm(*expected[best.node]) == min(harm(*found) for found in expected.values())
