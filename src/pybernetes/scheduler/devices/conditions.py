@@ -39,12 +39,15 @@ def ready(claim: resource_v1.ResourceClaim) -> bool:
     return True
 
 
-def overdue(claim: resource_v1.ResourceClaim, seconds: float, now: float) -> bool:
-    """Whether the devices had their time since they were given; `now` is in seconds since the epoch."""
+def seconds_left(claim: resource_v1.ResourceClaim, seconds: float, now: float) -> float:
+    """How much is left of the time that its devices have from when they were given, in which they must become ready.
+
+    `now` is in seconds since the epoch.
+    """
     allocation = claim.status.allocation
     if allocation is None or allocation.allocationTimestamp is None or not needed(claim):
-        return False
-    return times.parse(allocation.allocationTimestamp) + seconds < now
+        return seconds
+    return times.parse(allocation.allocationTimestamp) + seconds - now
 
 
 def _key(one: resource_v1.AllocatedDeviceStatus | resource_v1.DeviceRequestAllocationResult) -> tuple[str, str, str]:

@@ -24,6 +24,8 @@ IN_USE = "resourceclaim in use"
 LEFT_OVER = "cannot schedule extended resource claim"
 # Pods that may share a claim.
 SHARERS = 256
+# Stands for the uid of the claim for a pod's extended resources, before that of the pod.
+_UNMADE = "extended resources of"
 # Alternatives that a request may have: the first of them counts that much, the others less and less.
 ALTERNATIVES = 8
 
@@ -94,22 +96,24 @@ class _State:
         if self._pools is None:
             world = self._nodes.world
             self._pools = inventory.pools(world.of(resource_v1.ResourceSlice), self._nodes)
-            written = (claim.status.allocation for claim in world.of(resource_v1.ResourceClaim))
-            told = [one for one in written if one is not None]
-            self._used = usage.Usage([*told, *world.devices_taken.values()])
+            written = ((claim.metadata.uid, claim.status.allocation) for claim in world.of(resource_v1.ResourceClaim))
+            told = {uid: allocation for uid, allocation in written if allocation is not None}
+            # What is told of already is not to be counted twice.
+            self._used = usage.Usage((world.devices_taken | told).values())
         return _Offer(allocation.Allocation(self._pools, self._used, claims), extra)
 
 
 class Plan(NamedTuple):
     """Claims to reserve for the pod, with the allocation of those that have none yet, and the claim to be made.
 
-    `written` collects the claims that say by now that the pod uses them.
+    `taken` is what the world's `devices_taken` has for it, by the same keys; `written` collects the claims that say by
+    now that the pod uses them.
     """
 
     node: str
     claims: tuple[tuple[resource_v1.ResourceClaim, resource_v1.AllocationResult | None], ...]
     extra: extended.Wanted | None
-    taken: tuple[str, ...]
+    taken: dict[str, resource_v1.AllocationResult]
     written: list[resource_v1.ResourceClaim]
 
 
@@ -150,8 +154,8 @@ class DynamicResources(plugin.Plugin):
     def _failed(self, claim: resource_v1.ResourceClaim, nodes: tables.Nodes) -> bool:
         """Whether its devices did not become ready, so that others are to be had."""
         try:
-            late = conditions.overdue(claim, self._binding_seconds, nodes.world.now())
-            return not conditions.ready(claim) and late
+            left = conditions.seconds_left(claim, self._binding_seconds, nodes.world.now())
+            return not conditions.ready(claim) and left <= 0
         except conditions.Failed:
             return True
 
@@ -217,20 +221,20 @@ class DynamicResources(plugin.Plugin):
         if search is None and not state.held:
             return None
         claims: list[tuple[resource_v1.ResourceClaim, resource_v1.AllocationResult | None]] = []
-        taken = []
+        taken: dict[str, resource_v1.AllocationResult] = {}
         for one, given in zip(search.claims, search.on(row) or (), strict=True) if search is not None else ():
             found = results.of(one, given, node)
             # The claim for extended resources has no identity of its own yet.
-            key = one.claim.metadata.uid or f"extended resources of {state.shape.uid}"
-            nodes.world.devices_taken[key] = found
-            taken.append(key)
+            taken[one.claim.metadata.uid or f"{_UNMADE} {state.shape.uid}"] = found
             claims.append((one.claim, found))
         claims += [(one.claim, None) for one in state.held]
-        return Plan(node, tuple(claims), extra, tuple(taken), [])
+        nodes.world.devices_taken.update(taken)
+        return Plan(node, tuple(claims), extra, taken, [])
 
     def unreserve(self, plan: Plan, nodes: tables.Nodes) -> None:
         for key in plan.taken:
             nodes.world.devices_taken.pop(key, None)
+        plan.taken.clear()
 
     async def before_binding(self, plan: Plan, pod: core_v1.Pod, nodes: tables.Nodes, desk: plugin.Desk) -> None:
         claims: list[resource_v1.ResourceClaim] = []
@@ -243,6 +247,10 @@ class DynamicResources(plugin.Plugin):
             if special:
                 mine = await desk.create_claim(claim)
                 plan.written.append(mine)
+                unmade = f"{_UNMADE} {pod.metadata.uid}"
+                taken = nodes.world.devices_taken
+                taken[mine.metadata.uid] = plan.taken[mine.metadata.uid] = plan.taken.pop(unmade)
+                del taken[unmade]
             mine = await desk.reserve_claim(mine, given, pod)
             if special and plan.extra is not None:
                 status = core_v1.PodExtendedResourceClaimStatus(
@@ -263,14 +271,27 @@ class DynamicResources(plugin.Plugin):
             return True
 
         await desk.wait(told, 60.0)
+        # From here on the claims speak for themselves; one that loses its devices can be given others.
+        self.unreserve(plan, nodes)
         if any(conditions.needed(claim) for claim in claims):
             words = f"waiting for binding conditions for device on node {plan.node}"
             desk.event(pod, "Normal", "BindingConditionsPending", words)
-            await self._become_ready(claims, nodes, desk)
+            old = [claim for claim, given in plan.claims if given is None]
+            await self._become_ready(claims, old, nodes, desk)
 
     async def _become_ready(
-        self, claims: Sequence[resource_v1.ResourceClaim], nodes: tables.Nodes, desk: plugin.Desk
+        self,
+        claims: Sequence[resource_v1.ResourceClaim],
+        old: Sequence[resource_v1.ResourceClaim],
+        nodes: tables.Nodes,
+        desk: plugin.Desk,
     ) -> None:
+        """Those in `old` had their devices before; of their time, some has passed. Raises `plugin.BindingFailed`."""
+        seconds, late = self._binding_seconds, "context deadline exceeded"
+        for claim in old:
+            left = conditions.seconds_left(claim, self._binding_seconds, nodes.world.now())
+            if left < seconds:
+                seconds, late = left, f"claim={claim.metadata.name}"
         known = nodes.world.of(resource_v1.ResourceClaim)
 
         def ready() -> bool:
@@ -286,9 +307,9 @@ class DynamicResources(plugin.Plugin):
             return True
 
         try:
-            await desk.wait(ready, self._binding_seconds)
+            await desk.wait(ready, seconds)
         except TimeoutError:
-            raise plugin.BindingFailed("device binding timeout: context deadline exceeded") from None
+            raise plugin.BindingFailed(f"device binding timeout: {late}") from None
 
     async def undo_binding(self, plan: Plan, pod: core_v1.Pod, desk: plugin.Desk) -> None:
         """The devices stay with their claims; the pod does not use them, and the claim made for it goes."""
