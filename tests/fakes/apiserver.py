@@ -137,11 +137,15 @@ class Kept:
     """An audit backend that keeps its events."""
 
     def __init__(self) -> None:
+        self.plugin, self.largest, self.strict, self.lost = "log", 0, False, 0
         self.events: list[dict[str, Any]] = []
 
     def write(self, event: bytes) -> None:
         assert event.endswith(b"}\n")
         self.events.append(json.loads(event))
+
+    def settle(self) -> bool:
+        return True
 
     def start(self) -> None:
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import struct
 from collections.abc import MutableSequence, Sequence
 from typing import Any, TypeVar
 
@@ -11,6 +12,10 @@ T = TypeVar("T")
 
 # Without vowels and look-alikes, so that no name spells a word; upstream's alphabet for generated names.
 NAME_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
+# Of a version 4 UUID's 128 bits, those that are not free, and what they are.
+_FIXED, _VERSION = (0xF << 76) | (0x3 << 62), (0x4 << 76) | (0x2 << 62)
+_UUID_BITS = 128
+_GROUPS = struct.Struct("8s4s4s4s12s")
 
 
 class Chance:
@@ -24,11 +29,16 @@ class Chance:
 
     def uuid(self) -> str:
         """A version 4 UUID in its usual text form."""
-        bits = self._random.getrandbits(128)
-        bits = (bits & ~(0xF << 76)) | (4 << 76)
-        bits = (bits & ~(0x3 << 62)) | (2 << 62)
-        text = f"{bits:032x}"
+        text = f"{self._random.getrandbits(_UUID_BITS) & ~_FIXED | _VERSION:032x}"
         return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+    def uuids(self, count: int) -> list[bytes]:
+        """Many at a time, which is a third of the work. They are what `uuid` would give, the last of them first."""
+        ones = ((1 << _UUID_BITS * count) - 1) // ((1 << _UUID_BITS) - 1)
+        bits = self._random.getrandbits(_UUID_BITS * count)
+        bits = (bits & ~(_FIXED * ones)) | (_VERSION * ones)
+        digits = bits.to_bytes(_UUID_BITS // 8 * count, "big").hex().encode()
+        return list(map(b"-".join, _GROUPS.iter_unpack(digits)))
 
     def suffix(self, length: int = 5) -> str:
         """Random characters as upstream appends them to `generateName`."""

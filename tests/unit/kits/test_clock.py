@@ -63,6 +63,11 @@ def test_a_seed_repeats_itself() -> None:
     assert 10 <= one.jitter(10, 0.5) <= 15
 
 
+def test_many_uuids_are_those_that_come_one_by_one() -> None:
+    one, two = chance.Chance(5), chance.Chance(5)
+    assert [one.uuid() for _ in range(3)] == [each.decode() for each in reversed(two.uuids(3))]
+
+
 def test_back_off_grows_to_its_cap() -> None:
     pauses = backoff.Backoff(first=1, cap=5)
     assert [pauses.next() for _ in range(5)] == [1, 2, 4, 5, 5]

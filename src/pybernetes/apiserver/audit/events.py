@@ -1,98 +1,25 @@
-"""Audit events as JSON lines (audit.k8s.io/v1 Event).
-
-Most of an event is what earlier ones had, too: who asks, from where, about what. Those parts are encoded once.
-"""
+"""The parts of audit events (audit.k8s.io/v1 Event) as JSON, byte for byte as Go writes them."""
 
 from __future__ import annotations
 
 import functools
-from typing import Any, NamedTuple
+import ipaddress
+import re
+from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
-from pybernetes.api import codecs, times
+from pybernetes.api import codecs
 from pybernetes.api.types import meta_v1
 from pybernetes.apiserver import request as requests
-from pybernetes.apiserver.audit import policy
 
 LONGEST_AGENT = 1024
-TRUNCATED = {"audit.k8s.io/truncated": "true"}
-_encode = msgspec.json.encode
-
-
-class Known(NamedTuple):
-    """Of all requests for the same by the same user: how much is noted of them; their `objectRef` member."""
-
-    scope: policy.Scope
-    reference: bytes
-
-
-class Entry:
-    """What is known of a request when it has been authenticated, so that its events all begin alike.
-
-    `received` is in epoch seconds.
-    """
-
-    __slots__ = ("_begun", "_from", "_received", "_reference", "_user", "scope")
-
-    def __init__(
-        self, request: requests.Request, user: requests.User, audit_id: str, received: float, known: Known
-    ) -> None:
-        self.scope, self._reference = known
-        self._user = user
-        uri = f"{request.path}?{request.raw_query}" if request.raw_query else request.path
-        headers = request.headers
-        self._begun = b'"auditID":%b,"requestURI":%b,"verb":"%b","user":%b' % (
-            _encode(audit_id),
-            _encode(uri),
-            request.attributes.verb.encode(),
-            _user(user),
-        )
-        self._from = _from(
-            request.peer,
-            headers.get("x-forwarded-for", ""),
-            headers.get("x-real-ip", ""),
-            headers.get("user-agent", ""),
-        )
-        self._received = times.to_micro_time(received).encode()
-
-    def event(
-        self,
-        request: requests.Request,
-        *,
-        stage: str,
-        now: float,
-        status: bytes = b"",
-        asked: bytes = b"",
-        answered: bytes = b"",
-        truncated: bool = False,
-    ) -> bytes:
-        """One line. `status`, `asked` and `answered` are JSON, empty for what there is none of."""
-        impersonated = b""
-        if request.user is not self._user and request.user.name and request.user != self._user:
-            impersonated = b',"impersonatedUser":%b' % _user(request.user)
-        told = b',"responseStatus":%b' % status if status else b""
-        if asked:
-            told += b',"requestObject":%b' % asked
-        if answered:
-            told += b',"responseObject":%b' % answered
-        annotations = request.annotations | TRUNCATED if truncated else request.annotations
-        return b"".join(
-            (
-                b'{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"%b","stage":"%b",'
-                % (self.scope.level.encode(), stage.encode()),
-                self._begun,
-                impersonated,
-                self._from,
-                self._reference,
-                told,
-                b',"requestReceivedTimestamp":"%b","stageTimestamp":"%b"'
-                % (self._received, times.to_micro_time(now).encode()),
-                b',"annotations":%b' % _encode(annotations) if annotations else b"",
-                _metadata(request.constraint) if request.constraint else b"",
-                b"}\n",
-            )
-        )
+# What every line begins with; events in a list are not told what they are.
+HEAD = b'{"kind":"Event","apiVersion":"audit.k8s.io/v1",'
+# What Go escapes in strings, that they may stand in a page.
+_ESCAPED = ((b"&", b"\\u0026"), (b"<", b"\\u003c"), (b">", b"\\u003e"))
+_SEPARATORS = (("\u2028".encode(), b"\\u2028"), ("\u2029".encode(), b"\\u2029"))
 
 
 def reference(attributes: requests.Attributes) -> bytes:
@@ -107,11 +34,7 @@ def reference(attributes: requests.Attributes) -> bytes:
         "apiVersion": attributes.version,
         "subresource": attributes.subresource,
     }
-    return b',"objectRef":%b' % _encode({name: value for name, value in tree.items() if value})
-
-
-def _metadata(constraint: str) -> bytes:
-    return b',"authenticationMetadata":{"impersonationConstraint":%b}' % _encode(constraint)
+    return b',"objectRef":%b' % encoded({name: value for name, value in tree.items() if value})
 
 
 @functools.lru_cache(maxsize=64)
@@ -122,9 +45,13 @@ def success(code: int) -> bytes:
 
 def status_of(status: meta_v1.Status) -> bytes:
     tree: dict[str, Any] = codecs.to_tree(status)
-    tree.pop("kind", None)
-    tree.pop("apiVersion", None)
-    return codecs.encode(tree)
+    found = {"metadata": {}, **_ordered(tree, ("status", "message", "reason", "details", "code"))}
+    if "details" in found:
+        details = _ordered(found["details"], ("name", "group", "kind", "uid", "causes", "retryAfterSeconds"))
+        if "causes" in details:
+            details["causes"] = [_ordered(cause, ("reason", "message", "field")) for cause in details["causes"]]
+        found["details"] = details
+    return encoded(found)
 
 
 def without_managed_fields(data: bytes) -> bytes:
@@ -136,8 +63,24 @@ def without_managed_fields(data: bytes) -> bytes:
     return codecs.encode(tree)
 
 
+def encoded(value: object) -> bytes:
+    """JSON as Go encodes it."""
+    return escaped(msgspec.json.encode(value))
+
+
+def escaped(data: bytes) -> bytes:
+    """Of JSON; what is replaced is only found in its strings."""
+    for character, escape in _ESCAPED:
+        if character in data:
+            data = data.replace(character, escape)
+    if not data.isascii():
+        for character, escape in _SEPARATORS:
+            data = data.replace(character, escape)
+    return data
+
+
 @functools.lru_cache(maxsize=4096)
-def _user(user: requests.User) -> bytes:
+def user_info(user: requests.User) -> bytes:
     tree: dict[str, Any] = {"username": user.name}
     if user.uid:
         tree["uid"] = user.uid
@@ -145,14 +88,36 @@ def _user(user: requests.User) -> bytes:
         tree["groups"] = user.groups
     if user.extra:
         tree["extra"] = dict(user.extra)
-    return _encode(tree) if user.name else b"{}"
+    return encoded(tree) if user.name else b"{}"
 
 
 @functools.lru_cache(maxsize=4096)
-def _from(peer: str, forwarded: str, real: str, agent: str) -> bytes:
-    addresses = [part.strip() for part in forwarded.split(",") if part.strip()]
-    addresses += [address for address in (real.strip(), peer) if address and address not in addresses[-1:]]
+def origin(peer: str, forwarded: str, real: str, agent: str) -> bytes:
+    """The members `sourceIPs` and `userAgent`, of the connection and what the headers say."""
+    addresses = [found for part in forwarded.split(",") if (found := _address(part.strip()))]
+    nearest = _address(real)
+    if nearest and nearest not in addresses:
+        addresses.append(nearest)
+    nearest = _address(peer)
+    if nearest and nearest not in addresses[-1:]:
+        addresses.append(nearest)
     if len(agent) > LONGEST_AGENT:
         agent = agent[:LONGEST_AGENT] + "...TRUNCATED"
-    told = b',"sourceIPs":%b' % _encode(addresses) if addresses else b""
-    return told + (b',"userAgent":%b' % _encode(agent) if agent else b"")
+    told = b',"sourceIPs":%b' % encoded(addresses) if addresses else b""
+    return told + (b',"userAgent":%b' % encoded(agent) if agent else b"")
+
+
+def _address(text: str) -> str:
+    """As Go reads addresses, leading zeros and all, and writes them; empty for what is none."""
+    try:
+        found = ipaddress.ip_address(re.sub(r"\b0+(?=[0-9])", "", text))
+    except ValueError:
+        return ""
+    if found.version == 6 and found.scope_id is not None:
+        return ""
+    return str((found.version == 6 and found.ipv4_mapped) or found)
+
+
+def _ordered(tree: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """As Go declares them, which is the order in which it writes them."""
+    return {name: tree[name] for name in names if name in tree}

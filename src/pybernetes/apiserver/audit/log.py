@@ -28,8 +28,10 @@ STAMP = "%Y-%m-%dT%H-%M-%S"
 
 class LogFile:
     """`path` is "-" for standard output. `wait` is how long events may be kept back, in seconds, until there are
-    `batch` of them; 0: no longer than what else is being done now takes. `size` is in megabytes, `days` and `backups`
-    limit old files; 0 is no limit."""
+    `batch` of them; 0: until the request is answered, and no longer than what else is being done now takes. `size` is
+    in megabytes, `days` and `backups` limit old files; 0 is no limit. For the rest see `auditor.Backend`."""
+
+    plugin = "log"
 
     def __init__(
         self,
@@ -42,7 +44,11 @@ class LogFile:
         days: int = 0,
         backups: int = 0,
         compress: bool = False,
+        largest: int = 0,
+        strict: bool = False,
     ) -> None:
+        self.largest, self.strict = largest, strict
+        self.lost = 0
         self._path = None if path == "-" else pathlib.Path(path)
         self._clock, self._wait, self._batch = clock, wait, batch
         self._limit, self._days, self._backups, self._compress = size * MEGABYTE, days, backups, compress
@@ -68,12 +74,15 @@ class LogFile:
         if self._wait and len(self._lines) >= self._batch:
             if self._pending is not None:
                 self._pending.cancel()
-            self._flush()
+            self._late()
         elif self._pending is None:
             if self._wait:
-                self._pending = self._clock.call_later(self._wait, self._flush)
+                self._pending = self._clock.call_later(self._wait, self._late)
             else:
-                self._pending = asyncio.get_running_loop().call_soon(self._flush)
+                self._pending = asyncio.get_running_loop().call_soon(self._late)
+
+    def settle(self) -> bool:
+        return self._wait > 0 or self._flush()
 
     async def close(self) -> None:
         if self._pending is not None:
@@ -87,19 +96,32 @@ class LogFile:
                 os.close(self._file)
             self._file = -1
 
-    def _flush(self) -> None:
+    def _late(self) -> None:
+        """What has waited for this, unless it has been written since."""
         self._pending = None
-        data, self._lines = b"".join(self._lines), []
+        self._flush()
+
+    def _flush(self) -> bool:
+        """Whether all that there was is in the file."""
+        lines = self._lines
+        if not lines:
+            return True
+        data = b"".join(lines)
         try:
             if self._limit and self._size and self._size + len(data) > self._limit:
                 self._rotate()
-            view = memoryview(data)
-            while view:
-                view = view[os.write(self._file, view) :]
+            written = os.write(self._file, data)
+            while written < len(data):
+                written += os.write(self._file, memoryview(data)[written:])
             self._size += len(data)
         except OSError as error:
-            # Requests are answered all the same, as upstream's are; the log says what it lacks.
+            # Requests are answered all the same, unless they are strict; the log says what it lacks.
+            self.lost += len(lines)
             log.error("%d bytes of audit events could not be written: %s", len(data), error)
+            return False
+        finally:
+            lines.clear()
+        return True
 
     def _rotate(self) -> None:
         path = self._path

@@ -7,6 +7,7 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
 
+from pybernetes.apiserver.audit import events
 from pybernetes.kits import backoff, tasks
 from pybernetes.kits import chance as chances
 from pybernetes.kits import clock as clocks
@@ -15,7 +16,7 @@ log = logging.getLogger(__name__)
 
 # How often a batch is sent before it is given up.
 ATTEMPTS = 5
-HEAD = b'{"kind":"EventList","apiVersion":"audit.k8s.io/v1","metadata":{},"items":['
+BEGUN = b'{"kind":"EventList","apiVersion":"audit.k8s.io/v1","metadata":{},"items":['
 # How long there is, at the end, for what has not been sent, in seconds.
 LAST_SECONDS = 5.0
 
@@ -24,8 +25,12 @@ class Webhook:
     """`post(body)` sends a batch and raises OSError or TimeoutError if it did not arrive.
 
     At most `buffer` events are kept; those that come while it is full are lost, and counted. A batch goes when it has
-    `batch` events, or its first has waited for `wait` seconds. `after` is called at the end.
+    `batch` events, or its first has waited for `wait` seconds. `after` is called at the end. For the
+    rest see `auditor.Backend`.
     """
+
+    plugin = "webhook"
+    strict = False
 
     def __init__(
         self,
@@ -37,6 +42,7 @@ class Webhook:
         batch: int = 400,
         wait: float = 30.0,
         pause: float = 10.0,
+        largest: int = 0,
         after: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._post, self._clock, self._chance = post, clock, chance
@@ -48,7 +54,8 @@ class Webhook:
         self._closing = False
         self._tasks = tasks.Tasks()
         self._sending: asyncio.Task[None] | None = None
-        self.lost = 0
+        self.largest, self.lost = largest, 0
+        self._overrun = False
 
     def start(self) -> None:
         self._sending = self._tasks.spawn(self._run(), name="audit webhook")
@@ -56,13 +63,18 @@ class Webhook:
     def write(self, event: bytes) -> None:
         if len(self._waiting) >= self._buffer:
             self.lost += 1
-            if self.lost == 1:
+            if not self._overrun:
+                self._overrun = True
                 log.error("the audit webhook does not keep up: events are lost")
             return
         self._waiting.append(event)
         self._arrived.set()
         if len(self._waiting) >= self._batch:
             self._full.set()
+
+    def settle(self) -> bool:
+        """No answer waits for the server."""
+        return True
 
     async def close(self) -> None:
         self._closing = True
@@ -73,6 +85,7 @@ class Webhook:
                 async with self._clock.timeout(LAST_SECONDS):
                     await asyncio.wait([self._sending])
             except TimeoutError:
+                self.lost += len(self._waiting)
                 log.error("%d audit events were not sent", len(self._waiting))
         await self._tasks.close()
         if self._after is not None:
@@ -86,16 +99,17 @@ class Webhook:
                 await self._full.wait()
             finally:
                 timer.cancel()
-            events = [self._waiting.popleft() for _ in range(min(self._batch, len(self._waiting)))]
+            lines = [self._waiting.popleft() for _ in range(min(self._batch, len(self._waiting)))]
             if not self._waiting and not self._closing:
                 self._arrived.clear()
             if len(self._waiting) < self._batch and not self._closing:
                 self._full.clear()
-            if events:
-                await self._send(events)
+            if lines:
+                await self._send(lines)
 
-    async def _send(self, events: list[bytes]) -> None:
-        body = HEAD + b",".join(event.rstrip() for event in events) + b"]}"
+    async def _send(self, lines: list[bytes]) -> None:
+        # In a list, which says what it is one of, events are not told what they are.
+        body = BEGUN + b",".join(b"{" + line[len(events.HEAD) : -1] for line in lines) + b"]}"
         pauses = backoff.Backoff(first=self._pause, cap=self._pause * 10, factor=1.5, jitter=0.2, chance=self._chance)
         for attempt in range(1, ATTEMPTS + 1):
             try:
@@ -103,6 +117,7 @@ class Webhook:
                 return
             except (OSError, TimeoutError) as error:
                 if attempt == ATTEMPTS or self._closing:
-                    log.error("%d audit events are lost: %s", len(events), error)
+                    self.lost += len(lines)
+                    log.error("%d audit events are lost: %s", len(lines), error)
                     return
             await self._clock.sleep(pauses.next())

@@ -152,8 +152,11 @@ class Gate:
         decision = self._authorizer.decide(request.user, request.attributes)
         if decision is None:
             return self._ask(request)
-        if self._notes or not decision.allowed:
+        if not decision.allowed:
             self._conclude(request, decision)
+        elif self._notes:
+            request.annotations[DECISION] = "allow"
+            request.annotations[REASON] = decision.reason
         return None
 
     async def _ask(self, request: requests.Request) -> None:

@@ -6,8 +6,13 @@ from typing import Any
 
 import pytest
 
+from pybernetes.api import errors
 from pybernetes.api.types import core_v1
+from pybernetes.apiserver import audit, results
+from pybernetes.apiserver import request as requests
 from pybernetes.apiserver.audit import policy
+from pybernetes.kits.chance import Chance
+from pybernetes.kits.clock import VirtualClock
 from tests.fakes import apiserver as fakes
 
 MAPS = "/api/v1/namespaces/default/configmaps"
@@ -86,7 +91,13 @@ async def test_refusals() -> None:
         await server.ask("GET", MAPS, token="wrong")
         unknown = seen(server)[-1]
         assert (unknown["stage"], unknown["user"]) == ("ResponseStarted", {})
-        assert unknown["responseStatus"]["message"] == "Authentication failed, attempted: bearer"
+        assert unknown["responseStatus"] == {
+            "metadata": {},
+            "status": "Failure",
+            "message": "Unauthorized",
+            "reason": "Unauthorized",
+            "code": 401,
+        }
         server.store.broken = True
         await server.ask("POST", MAPS, {"metadata": {"name": "c"}})
         assert seen(server)[-1]["responseStatus"]["code"] == 500
@@ -126,4 +137,89 @@ async def test_levels_are_counted(level: str) -> None:
     async with fakes.FakeServer(audit_policy=rules(policy.Rule(level=level))) as server:
         await server.ask("GET", MAPS)
         metrics = (await server.ask("GET", "/metrics")).body.decode()
-        assert (f'apiserver_audit_level_total{{level="{level}"}}' in metrics) == (level != "None")
+        # The server asks itself, too.
+        (asked,) = (line for line in metrics.splitlines() if line.startswith("apiserver_audit_level_total"))
+        (noted,) = (line for line in metrics.splitlines() if line.startswith("apiserver_audit_event_total"))
+        assert asked.startswith(f'apiserver_audit_level_total{{level="{level}"}} ')
+        assert (noted == "apiserver_audit_event_total 0") == (level == "None")
+
+
+async def test_the_same_again_by_others_and_from_elsewhere() -> None:
+    """What lines have in common is kept; what they have not is not."""
+    async with fakes.FakeServer(audit_policy=rules(policy.Rule(level="Metadata"))) as server:
+        path = MAPS + "/c"
+        for token, agent, forwarded, name in (
+            ("admin", "a", "", ""),
+            ("admin", "b", "", ""),
+            ("admin", "b", "10.0.0.1", ""),
+            ("admin", "b", "10.0.0.2", ""),
+            ("alice", "b", "", "mine"),
+            ("admin", "a", "", ""),
+        ):
+            extra = {"x_forwarded_for": forwarded} if forwarded else {}
+            extra |= {"audit_id": name} if name else {}
+            await server.ask("GET", path + ("?pretty=1" if name else ""), token=token, user_agent=agent, **extra)
+        noted = seen(server, stage="ResponseComplete")
+        told = [(one["user"]["username"], one["userAgent"], one["sourceIPs"][:-1]) for one in noted]
+        assert told == [
+            ("admin", "a", []),
+            ("admin", "b", []),
+            ("admin", "b", ["10.0.0.1"]),
+            ("admin", "b", ["10.0.0.2"]),
+            ("alice", "b", []),
+            ("admin", "a", []),
+        ]
+        assert [one["responseStatus"]["code"] for one in noted] == [404, 404, 404, 404, 403, 404]
+        assert noted[4]["auditID"] == "mine"
+        assert [one["requestURI"] for one in noted[3:5]] == [path, path + "?pretty=1"]
+        assert len({one["auditID"] for one in noted}) == len(noted)
+        await server.ask("POST", MAPS, {"metadata": {"name": "c"}})
+        await server.ask("GET", path, user_agent="a")
+        assert seen(server)[-1]["responseStatus"] == {"metadata": {}, "code": 200}
+
+
+def auditor(*backends: fakes.Kept, level: str = "Metadata") -> audit.Auditor:
+    return audit.Auditor(rules(policy.Rule(level=level)), backends, clock=VirtualClock(), chance=Chance(1))
+
+
+def request(body: bytes = b"") -> requests.Request:
+    return requests.Request(
+        method="POST", path=MAPS, body=body, attributes=requests.parse("POST", MAPS, False), user=fakes.ADMIN
+    )
+
+
+def counts(of: audit.Auditor) -> dict[str, Any]:
+    return {family.name: [value for _, value in family.samples] for family in of.families()}
+
+
+def test_who_must_be_noted_and_cannot_be_is_refused() -> None:
+    class Full(fakes.Kept):
+        def settle(self) -> bool:
+            return False
+
+    kept = Full()
+    lenient = auditor(kept)
+    assert lenient.begin(request()) is not None
+    kept.strict = True
+    strict = auditor(kept)
+    with pytest.raises(errors.StatusError, match=f'Internal Server Error: "{MAPS}": failed to store audit event'):
+        strict.begin(request())
+    assert counts(strict)["apiserver_audit_requests_rejected_total"] == [1]
+    assert counts(lenient)["apiserver_audit_requests_rejected_total"] == [0]
+
+
+def test_each_backend_has_its_own_measure(caplog: pytest.LogCaptureFixture) -> None:
+    roomy, narrow, tiny = fakes.Kept(), fakes.Kept(), fakes.Kept()
+    narrow.largest, tiny.largest = 1000, 100
+    of = auditor(roomy, narrow, tiny, level="Request")
+    asked = request(b'{"metadata":{"name":"%b"}}' % (b"x" * 1000))
+    entry = of.begin(asked)
+    assert entry is not None
+    of.answered(asked, entry, results.Document(b""))
+    assert [len(one.events) for one in (roomy, narrow, tiny)] == [2, 2, 0]
+    assert "requestObject" in roomy.events[1]
+    assert "annotations" not in roomy.events[1]
+    assert "requestObject" not in narrow.events[1]
+    assert narrow.events[1]["annotations"] == {"audit.k8s.io/truncated": "true"}
+    assert counts(of)["apiserver_audit_error_total"] == [2]
+    assert "too large even after truncating" in caplog.text

@@ -13,7 +13,7 @@ from pybernetes.apiserver import audit
 from pybernetes.kits.chance import Chance
 from pybernetes.kits.clock import VirtualClock, settle
 
-LINE = b'{"a":1}\n'
+LINE = b'{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Metadata"}\n'
 
 
 async def test_lines_in_a_file(tmp_path: pathlib.Path) -> None:
@@ -78,8 +78,37 @@ async def test_a_file_that_cannot_be_written_holds_nobody_up(
     file.start()
     file.write(LINE)
     await settle()
-    assert "8 bytes of audit events could not be written" in caplog.text
+    assert f"{len(LINE)} bytes of audit events could not be written" in caplog.text
+    assert file.lost == 1
+    file.write(LINE)
+    assert not file.settle()
+    assert file.settle()
+    assert file.lost == 2
     await file.close()
+
+
+async def test_lines_are_in_the_file_before_an_answer_is_out(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "a.log"
+    file = audit.LogFile(str(path), clock=VirtualClock())
+    file.start()
+    file.write(LINE)
+    file.write(LINE)
+    assert file.settle()
+    assert path.read_bytes() == LINE * 2
+    await settle()
+    assert path.read_bytes() == LINE * 2
+    await file.close()
+
+
+async def test_batches_hold_no_answer_up(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "a.log"
+    file = audit.LogFile(str(path), clock=VirtualClock(), wait=1.0, batch=2)
+    file.start()
+    file.write(LINE)
+    assert file.settle()
+    assert path.read_bytes() == b""
+    await file.close()
+    assert path.read_bytes() == LINE
 
 
 class Server:
@@ -105,7 +134,12 @@ async def test_batches_go_when_they_are_full_or_old() -> None:
         hook.write(LINE)
     await settle()
     assert server.sizes() == [3]
-    assert json.loads(server.bodies[0])["kind"] == "EventList"
+    assert json.loads(server.bodies[0]) == {
+        "kind": "EventList",
+        "apiVersion": "audit.k8s.io/v1",
+        "metadata": {},
+        "items": [{"level": "Metadata"}] * 3,
+    }
     await clock.advance(9)
     assert server.sizes() == [3]
     await clock.advance(1)

@@ -29,6 +29,8 @@ def auditor(options: options_.Audit, clock: clocks.Clock, chance: chances.Chance
                 days=options.days,
                 backups=options.backups,
                 compress=options.compress,
+                largest=options.logging.largest,
+                strict=options.logging.strict,
             )
         )
     if options.webhook is not None:
@@ -42,13 +44,11 @@ def auditor(options: options_.Audit, clock: clocks.Clock, chance: chances.Chance
                 batch=options.sending.size,
                 wait=options.sending.wait,
                 pause=options.pause,
+                largest=options.sending.largest,
                 after=client.close,
             )
         )
-    sizes = [one.largest for one in (options.logging, options.sending) if one.largest]
-    return audit.Auditor(
-        audit.policy.read(options.policy), backends, clock=clock, chance=chance, largest=min(sizes, default=0)
-    )
+    return audit.Auditor(audit.policy.read(options.policy), backends, clock=clock, chance=chance)
 
 
 async def _post(client: clients.Client, body: bytes) -> None:

@@ -69,12 +69,14 @@ class Etcd:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batching:
-    """How audit events get to a backend. `wait` is in seconds, 0 for at once; `largest` in bytes, 0 for any size."""
+    """How audit events get to a backend. `wait` is in seconds, 0 for at once; `largest` in bytes, 0 for any size;
+    `strict` refuses requests that cannot be noted."""
 
     buffer: int
     size: int
     wait: float
     largest: int
+    strict: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,7 +275,7 @@ def _auditing(given: Mapping[str, Any]) -> Iterator[str]:
         mode = given[f"audit-{of}-mode"]
         if mode not in audit_flags.MODES:
             known = ",".join(audit_flags.MODES)
-            yield f"invalid audit {of} mode {mode}, allowed modes are {known}"
+            yield f'invalid audit {of} mode {mode}, allowed modes are "{known}"'
         buffer, size = given[f"audit-{of}-batch-buffer-size"], given[f"audit-{of}-batch-max-size"]
         if buffer <= 0:
             yield f"invalid audit batch {of} buffer size {buffer}, must be a positive number"
@@ -334,6 +336,7 @@ def _batching(given: Mapping[str, Any], of: str) -> Batching:
         size=given[f"audit-{of}-batch-max-size"],
         wait=given[f"audit-{of}-batch-max-wait"] if given[f"audit-{of}-mode"] == "batch" else 0.0,
         largest=given[f"audit-{of}-truncate-max-event-size"] if given[f"audit-{of}-truncate-enabled"] else 0,
+        strict=given[f"audit-{of}-mode"] == "blocking-strict",
     )
 
 

@@ -173,8 +173,12 @@ def test_audit(tmp_path: pathlib.Path) -> None:
         "--audit-webhook-truncate-enabled",
     ).audit
     assert got is not None
-    assert got.sending == options.Batching(buffer=10000, size=400, wait=5.0, largest=102400)
-    assert refused("--audit-log-mode=slow") == "invalid audit log mode slow, allowed modes are batch,blocking"
+    assert got.sending == options.Batching(buffer=10000, size=400, wait=5.0, largest=102400, strict=False)
+    got = read(policy, "--audit-log-path=-", "--audit-log-mode=blocking-strict").audit
+    assert got is not None
+    assert got.logging.strict
+    modes = '"batch,blocking,blocking-strict"'
+    assert refused("--audit-log-mode=slow") == f"invalid audit log mode slow, allowed modes are {modes}"
     assert "must be a positive number" in refused("--audit-webhook-batch-max-size=0")
     assert "No such file" in refused("--audit-policy-file=/none", "--audit-log-path=-")
 

@@ -8,7 +8,7 @@ from pybernetes.cluster.hyperkube import values
 from pybernetes.cluster.hyperkube.flags import Flag
 
 GROUP = "Auditing flags"
-MODES = ("batch", "blocking")
+MODES = ("batch", "blocking", "blocking-strict")
 
 
 def _batching(of: str, *, mode: str, size: int, wait: float) -> Iterator[Flag]:
@@ -16,7 +16,7 @@ def _batching(of: str, *, mode: str, size: int, wait: float) -> Iterator[Flag]:
         f"audit-{of}-mode",
         values.STRING,
         mode,
-        f"{' or '.join(MODES)}: whether events are gathered, or written before anything else is done.",
+        f"{', '.join(MODES)}: events are gathered, or no answer leaves before them, or no request is let in either.",
         GROUP,
     )
     yield Flag(f"audit-{of}-batch-buffer-size", values.INT, 10000, "How many events are gathered at most.", GROUP)
@@ -43,9 +43,9 @@ TABLE = (
         "The file that events are written to, a line each; - for standard output.",
         GROUP,
     ),
-    Flag("audit-log-maxage", values.INT, 0, "How many days old files are kept; 0 for ever.", GROUP),
-    Flag("audit-log-maxbackup", values.INT, 0, "How many old files are kept; 0 for all.", GROUP),
-    Flag("audit-log-maxsize", values.INT, 0, "At how many megabytes a new file is begun; 0 for never.", GROUP),
+    Flag("audit-log-maxage", values.INT, 366, "How many days old files are kept; 0 for ever.", GROUP),
+    Flag("audit-log-maxbackup", values.INT, 100, "How many old files are kept; 0 for all.", GROUP),
+    Flag("audit-log-maxsize", values.INT, 100, "At how many megabytes a new file is begun; 0 for never.", GROUP),
     Flag("audit-log-compress", values.BOOL, False, "Compress old files.", GROUP),
     *_batching("log", mode="blocking", size=1, wait=0.0),
     Flag("audit-webhook-config-file", values.STRING, "", "A kubeconfig of the server that events are sent to.", GROUP),
