@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 # Events waiting to be written; more than that are dropped, the newest first.
 WAITING = 1000
+# That some were dropped is said when all that waited is written, and once in so many seconds until then.
+DROPPED_SECONDS = 60.0
 TRIES = 12
 RETRY_SECONDS = 10.0
 
@@ -60,12 +62,14 @@ class Recorder:
         self._arrived = asyncio.Event()
         self._tasks = Tasks()
         self._last_stamp = 0
+        # How many were dropped since that was last said, and since when.
+        self._dropped, self._dropped_since = 0, 0.0
         self._offset = zlib.crc32(component.encode()) % 1_000_000
 
     def event(self, obj: Any, type: str, reason: str, message: str) -> None:  # noqa: A002 - the API's word
         """Tell about an object (typed, a tree, or an ObjectReference); `type` is "Normal" or "Warning"."""
         if len(self._waiting) >= WAITING:
-            log.warning("%s: too many events are waiting; dropped %s: %s", self._component, reason, message)
+            self._drop()
             return
         self._waiting.append(self._build(reference(obj), type, reason, message))
         self._arrived.set()
@@ -74,6 +78,20 @@ class Recorder:
 
     async def close(self) -> None:
         await self._tasks.close()
+        self._tell_dropped()
+
+    def _drop(self) -> None:
+        now = self._clock.monotonic()
+        if not self._dropped:
+            self._dropped_since = now
+        self._dropped += 1
+        if now - self._dropped_since >= DROPPED_SECONDS:
+            self._tell_dropped()
+
+    def _tell_dropped(self) -> None:
+        if self._dropped:
+            log.warning("%s: %d events were dropped, as %d were waiting", self._component, self._dropped, WAITING)
+            self._dropped = 0
 
     def _build(self, about: core_v1.ObjectReference, severity: str, reason: str, message: str) -> core_v1.Event:
         now = self._clock.time()
@@ -103,6 +121,7 @@ class Recorder:
                 decision = self._correlator.decide(self._waiting.popleft(), self._clock.time())
                 if decision is not None:
                     await self._write(decision)
+            self._tell_dropped()
             self._arrived.clear()
             await self._arrived.wait()
 

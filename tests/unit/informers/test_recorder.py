@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+import pytest
+
 from pybernetes.api.types import core_v1, meta_v1
-from pybernetes.informers import Recorder
+from pybernetes.informers import Recorder, recorder
 from pybernetes.kits.chance import Chance
 from pybernetes.kits.clock import VirtualClock, settle
 from tests.fakes.api import FakeApi
 
 POD = core_v1.Pod(metadata=meta_v1.ObjectMeta(name="web", namespace="shop", uid="u1"))
+
+
+def named(name: str) -> core_v1.Pod:
+    return core_v1.Pod(metadata=meta_v1.ObjectMeta(name=name, namespace="shop", uid=name))
 
 
 def world() -> tuple[FakeApi, Recorder, VirtualClock]:
@@ -86,3 +92,31 @@ async def test_events_about_cluster_scoped_objects_go_to_default() -> None:
     await settle()
     assert api.all(core_v1.Event)[0].metadata.namespace == "default"
     await recorder.close()
+
+
+async def test_says_how_many_were_dropped_once_the_rest_is_written(caplog: pytest.LogCaptureFixture) -> None:
+    api, told, _ = world()
+    for number in range(recorder.WAITING + 500):
+        told.event(named(f"p{number}"), "Normal", "Started", "Started")
+    assert caplog.messages == []
+    await settle()
+    assert len(api.all(core_v1.Event)) == recorder.WAITING
+    assert caplog.messages == ["kubelet: 500 events were dropped, as 1000 were waiting"]
+    told.event(named("late"), "Normal", "Started", "Started")
+    await settle()
+    assert len(caplog.messages) == 1
+    await told.close()
+
+
+async def test_says_so_once_a_minute_while_nothing_can_be_written(caplog: pytest.LogCaptureFixture) -> None:
+    api, told, clock = world()
+    caplog.set_level("WARNING")
+    api.fail(lambda call: ConnectionError("away"))
+    for number in range(recorder.WAITING):
+        told.event(named(f"p{number}"), "Normal", "Started", "Started")
+    for number in range(90):
+        told.event(named(f"q{number}"), "Normal", "Started", "Started")
+        await clock.advance(1)
+    assert caplog.messages == ["kubelet: 60 events were dropped, as 1000 were waiting"]
+    await told.close()
+    assert caplog.messages[1:] == ["kubelet: 29 events were dropped, as 1000 were waiting"]
