@@ -30,6 +30,8 @@ class FakeProvider:
         self.signing: signing.PrivateKey = key()
         self.shown: list[signing.PublicKey] = [key().public_key()]
         self.fetched = 0
+        # Set whenever its keys are asked for.
+        self.asked = asyncio.Event()
         self.broken = False
         self.held: asyncio.Event | None = None
         self.url = ""
@@ -59,6 +61,7 @@ class FakeProvider:
 
     async def _keys(self, _: web.Request) -> web.Response:
         self.fetched += 1
+        self.asked.set()
         if self.held is not None:
             await self.held.wait()
         return web.json_response(keysets.document(self.shown))

@@ -6,6 +6,7 @@ unknown --start--> fetching --(fails, again later)--> fetching --> known --(a to
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
 from typing import Any
 
@@ -16,6 +17,8 @@ from pybernetes.apiserver.authn.oidc import settings as settings_
 from pybernetes.kits import backoff, tasks
 from pybernetes.kits import chance as chances
 from pybernetes.kits import clock as clocks
+
+log = logging.getLogger(__name__)
 
 WELL_KNOWN = "/.well-known/openid-configuration"
 FETCH_SECONDS = 30.0
@@ -30,7 +33,7 @@ class FetchError(Exception):
 
 
 class Keys:
-    """`start` begins to fetch; until that has worked once, `ready` is False."""
+    """`start` begins to fetch; `ready` is set when that has worked once."""
 
     def __init__(self, issuer: settings_.Issuer, *, clock: clocks.Clock, chance: chances.Chance) -> None:
         self._issuer = issuer
@@ -42,8 +45,7 @@ class Keys:
         self._keys: list[keysets.Key] = []
         self._fetched = -LEAST_SECONDS
         self._fetching = asyncio.Lock()
-        self.ready = False
-        self.problem = ""
+        self.ready = asyncio.Event()
 
     def start(self) -> None:
         self._tasks.spawn(self._begin(), name=f"keys of {self._issuer.url}")
@@ -79,9 +81,9 @@ class Keys:
                 async with self._fetching:
                     await self._fetch_set()
             except FetchError as error:
-                self.problem = str(error)
+                log.error("oidc authenticator: initializing plugin: %s", error)
             else:
-                self.problem, self.ready = "", True
+                self.ready.set()
                 return
             await self._clock.sleep(pauses.next())
 

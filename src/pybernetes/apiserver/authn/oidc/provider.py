@@ -41,7 +41,7 @@ class Provider:
         issuer = self._settings.issuer
         if parsed.issuer != issuer.url:
             raise jwt.NotOurs("the token is from another issuer")
-        if not self.keys.ready:
+        if not self.keys.ready.is_set():
             raise jwt.InvalidToken("oidc: authenticator not initialized")
         self._check_claims(parsed)
         if parsed.algorithm not in self._algorithms:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from pybernetes.apiserver.authn import settings
+from pybernetes.apiserver.authn.oidc import keys
 from pybernetes.apiserver.authn.oidc import settings as oidc
 from pybernetes.kits import clock as clocks
 from tests.fakes import apiserver as fakes
@@ -29,14 +31,15 @@ def named(provider: providers.FakeProvider, **more: Any) -> oidc.Provider:
     )
 
 
-async def until(server: fakes.FakeServer, done: Any) -> None:
-    """Sockets have a time of their own, the pauses in between are virtual."""
-    for _ in range(500):
-        if done():
-            return
-        await asyncio.sleep(0.002)
-        await server.clock.advance(0.5)
-    raise AssertionError("it does not come")
+class Told(logging.Handler):
+    """Sets `event` whenever something is logged."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.event = asyncio.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.event.set()
 
 
 @pytest.fixture
@@ -49,7 +52,7 @@ async def provider() -> AsyncIterator[providers.FakeProvider]:
 async def server(provider: providers.FakeProvider) -> AsyncIterator[fakes.FakeServer]:
     who = settings.Authentication(providers=(named(provider),))
     async with fakes.FakeServer(authentication=who) as running:
-        await until(running, lambda: running.api.providers[0].keys.ready)
+        await running.api.providers[0].keys.ready.wait()
         yield running
 
 
@@ -119,14 +122,17 @@ async def test_what_it_came_to_is_kept_for_a_moment(server: fakes.FakeServer, pr
     assert await whoami(server, token) == 401
 
 
-async def test_one_that_cannot_be_reached_is_tried_again(provider: providers.FakeProvider) -> None:
-    provider.broken = True
+async def test_one_that_cannot_be_reached_is_tried_again(
+    provider: providers.FakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider.broken, told = True, Told()
+    monkeypatch.setattr(keys.log, "handlers", [told])
     async with fakes.FakeServer(authentication=settings.Authentication(providers=(named(provider),))) as server:
-        keys = server.api.providers[0].keys
-        await until(server, lambda: keys.problem)
+        await told.event.wait()
         assert await why(server, provider.issue()) == "oidc: authenticator not initialized"
         provider.broken = False
-        await until(server, lambda: keys.ready)
+        await server.clock.advance(keys.FIRST_PAUSE * 2)
+        await server.api.providers[0].keys.ready.wait()
         assert (await whoami(server, provider.issue()))["username"] == "oidc:jane"
 
 
@@ -135,9 +141,9 @@ async def test_one_that_does_not_answer_holds_nobody_for_ever(
 ) -> None:
     await server.clock.advance(10.0)
     provider.signing, provider.held = providers.key(3), asyncio.Event()
+    provider.asked.clear()
     asking = asyncio.ensure_future(whoami(server, provider.issue()))
-    fetched = provider.fetched
-    await until(server, lambda: provider.fetched > fetched)
+    await provider.asked.wait()
     await server.clock.advance(30.0)
     await clocks.settle()
     assert await asking == 401
