@@ -102,6 +102,8 @@ class TestPriority:
         assert (made.spec.priority, made.spec.preemptionPolicy) == (100, "PreemptLowerPriority")
         made = await server.client.create(fakes.pod("c"))
         assert (made.spec.priorityClassName, made.spec.priority) == ("usual", 7)
+        await server.client.delete(scheduling_v1.PriorityClass, "usual")
+        assert (await server.client.create(fakes.pod("d"))).spec.priority == 0
 
     async def test_refusals(self, server: fakes.FakeServer) -> None:
         await server.account()

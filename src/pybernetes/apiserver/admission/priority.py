@@ -6,7 +6,7 @@ from pybernetes.api import errors
 from pybernetes.api.types import core_v1, scheduling_v1
 from pybernetes.apiserver.admission import plugin
 from pybernetes.apiserver.storage import collection as collections
-from pybernetes.apiserver.storage import selection
+from pybernetes.apiserver.storage import following, selection
 
 
 class Priority(plugin.Plugin):
@@ -16,6 +16,9 @@ class Priority(plugin.Plugin):
 
     def __init__(self, classes: collections.Collection) -> None:
         self._classes = classes
+        # Every pod without a class asks for the default; it is looked for when a class has changed.
+        self._found: list[scheduling_v1.PriorityClass | None] = []
+        following.follow(classes, lambda event, item: self._found.clear())
 
     async def admit(self, attributes: plugin.Attributes) -> None:
         if attributes.resource != "pods" or attributes.operation != plugin.CREATE:
@@ -69,7 +72,8 @@ class Priority(plugin.Plugin):
 
     def _default(self) -> scheduling_v1.PriorityClass | None:
         """The global default of lowest value, should there be several after all."""
-        classes = [
-            item.decoded(scheduling_v1.PriorityClass) for item in self._classes.select(selection.EVERYTHING).items
-        ]
-        return min((c for c in classes if c.globalDefault), key=lambda c: c.value, default=None)
+        if not self._found:
+            items = self._classes.select(selection.EVERYTHING).items
+            marked = [one for item in items if (one := item.decoded(scheduling_v1.PriorityClass)).globalDefault]
+            self._found.append(min(marked, key=lambda one: one.value, default=None))
+        return self._found[0]

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from typing import Any
 
-from pybernetes.api import errors
+from pybernetes.api import errors, fields
 from pybernetes.api.types import core_v1, meta_v1
 from pybernetes.apiserver.admission import hosts, plugin, templates
 from pybernetes.apiserver.admission.pod_security import evaluation, levels
 from pybernetes.apiserver.storage import collection as collections
+from pybernetes.apiserver.storage import item as items
 from pybernetes.apiserver.storage import selection
 
 _MOST_PODS = 3000
+_PRIVILEGED = {f"{levels.PREFIX}enforce-policy": "privileged:latest"}
 _PODS = ("pods", "pods/ephemeralcontainers", "pods/resize")
 
 
@@ -27,6 +30,8 @@ class PodSecurity(plugin.Plugin):
         given = host.configuration.get(self.name) or {}
         self._defaults = defaults(given.get("defaults") or {})
         exempt = given.get("exemptions") or {}
+        # Of namespaces as they are: most pods are made where others were.
+        self._of = functools.lru_cache(maxsize=1024)(self._asked)
         self._exempt_users = frozenset(exempt.get("usernames") or ())
         self._exempt_namespaces = frozenset(exempt.get("namespaces") or ())
         self._exempt_classes = frozenset(exempt.get("runtimeClasses") or ())
@@ -42,11 +47,11 @@ class PodSecurity(plugin.Plugin):
         item = self._namespaces.get("", attributes.namespace)
         if item is None:
             raise errors.internal(f'failed to lookup namespace "{attributes.namespace}"')
-        policy, problems = levels.of(item.labels(), self._defaults)
+        policy, problems = self._of(item)
         enforces = attributes.resource in _PODS
         if not problems and policy.is_privileged:
             if enforces:
-                _note(attributes, enforce_policy="privileged:latest")
+                attributes.note(_PRIVILEGED)
             return
         if problems:
             _note(attributes, error=f"Failed to parse policy: {', '.join(map(str, problems))}")
@@ -57,6 +62,9 @@ class PodSecurity(plugin.Plugin):
         elif attributes.old is None or _is_significant(attributes.obj, attributes.old):
             pod: core_v1.Pod = attributes.obj
             self._evaluate(attributes, policy, pod.metadata, pod.spec, enforces=True)
+
+    def _asked(self, namespace: items.Item) -> tuple[levels.Policy, list[fields.FieldError]]:
+        return levels.of(namespace.labels(), self._defaults)
 
     def _exempt(self, attributes: plugin.Attributes) -> str:
         if attributes.namespace in self._exempt_namespaces:
@@ -106,8 +114,8 @@ class PodSecurity(plugin.Plugin):
 
     def _existing(self, namespace: str, enforce: levels.Standard) -> Iterable[str]:
         """What to warn of: pods that would not be let in any more."""
-        items = self._pods.select(selection.Selection(namespace=namespace)).items
-        pods = _one_of_each([item.peek(core_v1.Pod) for item in items])
+        stored = self._pods.select(selection.Selection(namespace=namespace)).items
+        pods = _one_of_each([item.peek(core_v1.Pod) for item in stored])
         pods = [pod for pod in pods if pod.spec.runtimeClassName not in self._exempt_classes]
         by_reason: dict[str, list[str]] = {}
         for pod in pods[:_MOST_PODS]:

@@ -43,6 +43,10 @@ async def test_pods_are_refused() -> None:
         )
         await server.account()
         await server.client.create(fakes.pod("p"))
+        relaxed = codecs.copy(await server.client.get(core_v1.Namespace, "n"))
+        relaxed.metadata.labels = {}
+        await server.client.update(relaxed)
+        await server.client.create(fakes.pod("p", "n"))
 
 
 async def test_pods_are_warned_of() -> None:
