@@ -59,6 +59,8 @@ class Stream:
 class FakeApi:
     """The transport. `client()` gives a client over it."""
 
+    in_process = False
+
     def __init__(self, *, clock: Clock | None = None, chance: Chance | None = None, watch_list: bool = True) -> None:
         self.clock = clock or VirtualClock()
         self.chance = chance or Chance(1)

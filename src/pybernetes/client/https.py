@@ -25,6 +25,8 @@ class HttpsTransport:
     """`server` is a base URL; `token` a bearer token, where no client certificate is used. `answered` counts what
     comes back, by status code (`<error>` for no answer), method and host."""
 
+    in_process = False
+
     def __init__(
         self,
         server: str,

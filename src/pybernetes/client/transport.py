@@ -60,7 +60,12 @@ class WatchStream(Protocol):
 
 
 class Transport(Protocol):
-    """Carries calls. Raises StatusError for what the server answers, ConnectionError where none answers."""
+    """Carries calls. Raises StatusError for what the server answers, ConnectionError where none answers.
+
+    `in_process` says that there is no connection, which could be dead without anybody noticing.
+    """
+
+    in_process: bool
 
     async def send(self, call: Call) -> Any:
         """The decoded answer: an object, a tree, or the text of a plain-text answer."""

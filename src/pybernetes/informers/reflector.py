@@ -20,7 +20,7 @@ import logging
 from typing import Any, Protocol
 
 from pybernetes.api import errors
-from pybernetes.client import Client, Event, WatchStream
+from pybernetes.client import Client, Event, WatchStream, resource_of
 from pybernetes.informers import cache, keys
 from pybernetes.kits.backoff import Backoff
 from pybernetes.kits.chance import Chance
@@ -29,7 +29,8 @@ from pybernetes.kits.clock import Clock
 log = logging.getLogger(__name__)
 
 INITIAL_EVENTS_END = "k8s.io/initial-events-end"
-# A watch is renewed after this many seconds, spread out so that many clients do not come back at once.
+# A watch is renewed after this many seconds, spread out so that many clients do not come back at once. In process,
+# where it cannot hang, it lasts as long as the server lets it; but those of custom resources may lead to other servers.
 WATCH_SECONDS = (300, 600)
 # How much longer than it asked for a watch may take before the connection is taken for dead.
 OVERTIME = 30.0
@@ -146,7 +147,8 @@ class Reflector:
 
     async def _watch(self) -> Outcome:
         streaming = self.stage is Stage.STREAM
-        seconds = int(self._chance.uniform(*WATCH_SECONDS))
+        lasts = self._client.transport.in_process and resource_of(self._target).type_name
+        seconds = 0 if lasts else int(self._chance.uniform(*WATCH_SECONDS))
         opened = self._client.watch(
             self._target,
             self._namespace,
@@ -156,7 +158,7 @@ class Reflector:
             timeout=seconds,
             initial_events=streaming,
         )
-        async with self._clock.timeout(seconds + OVERTIME), opened as stream:
+        async with self._clock.timeout(seconds + OVERTIME if seconds else None), opened as stream:
             if streaming:
                 if not await self._stream_initial(stream):
                     raise ConnectionError("the watch ended before it had brought what exists")

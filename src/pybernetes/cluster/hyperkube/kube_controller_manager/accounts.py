@@ -41,6 +41,7 @@ class _Transport:
 
     def __init__(self, root: clients.Client, inner: clients.Transport, account: str, *, clock: clocks.Clock) -> None:
         self._root, self._inner, self._account, self._clock = root, inner, account, clock
+        self.in_process = inner.in_process
         self._renew = 0.0
         self._asking = asyncio.Lock()
 
