@@ -35,7 +35,7 @@ SPECIAL = {
     "io.k8s.apimachinery.pkg.util.intstr.IntOrString": "int | str",
     "io.k8s.apimachinery.pkg.api.resource.Quantity": "Quantity",
     "io.k8s.apimachinery.pkg.runtime.RawExtension": "Any",
-    "io.k8s.apimachinery.pkg.apis.meta.v1.FieldsV1": "dict[str, Any]",
+    "io.k8s.apimachinery.pkg.apis.meta.v1.FieldsV1": "msgspec.Raw",
     "io.k8s.apimachinery.pkg.apis.meta.v1.Patch": "Any",
     "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSON": "Any",
     "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaPropsOrArray": "Any",
@@ -100,6 +100,9 @@ class Generator:
         if gvk and name in ("apiVersion", "kind"):
             value = gvk["kind"] if name == "kind" else "/".join(filter(None, (gvk["group"], gvk["version"])))
             return f'    {python_name}: str = field(default_factory=lambda: "{value}")'
+        if annotation == "msgspec.Raw":
+            # It cannot be told from null in a union; without any bytes it is left out.
+            return f"    {python_name}: {annotation} = msgspec.Raw()"
         is_time = schema.get("$ref", "").endswith("Time")
         if annotation == "Any" or is_time or name in self.pointers.get(type_name, ()):
             optional = annotation if annotation == "Any" else f"{annotation} | None"
@@ -167,6 +170,8 @@ class Generator:
         parts = ["from __future__ import annotations", ""]
         if "Any" in text:
             parts += ["from typing import Any", ""]
+        if "msgspec." in text:
+            parts += ["import msgspec"]
         if "field(" in text:
             parts += ["from msgspec import field", ""]
         if "Quantity" in text:

@@ -117,6 +117,14 @@ def decode_tree(data: bytes | bytearray | memoryview) -> Any:
         raise DecodeError(json_syntax.problem(bytes(data)) or str(error)) from None
 
 
+def members(data: bytes) -> dict[str, msgspec.Raw]:
+    """The members of an object in JSON, each as its bytes: for those who look at a few. The bytes must be right."""
+    return _members_decoder.decode(data)
+
+
+_members_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
 def decode_yaml(data: bytes) -> Any:
     """A YAML document as dicts and lists, read as upstream reads it (no dates, no base 60). Raises DecodeError."""
     if data.lstrip()[:1] == b"{":
@@ -295,7 +303,7 @@ def without_nulls(kind: Any, tree: Any) -> Any:
     if isinstance(holder, type) and issubclass(holder, msgspec.Struct) and isinstance(tree, dict):
         known = field_types(holder)
         return {k: without_nulls(known[k], v) for k, v in tree.items() if v is not None and k in known}
-    return tree
+    return msgspec.Raw(_encoder.encode(tree)) if holder is msgspec.Raw else tree
 
 
 @functools.lru_cache(maxsize=4096)

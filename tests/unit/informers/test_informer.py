@@ -62,6 +62,19 @@ async def test_resumes_after_a_broken_connection_without_losing_a_change() -> No
     await world.informers.close()
 
 
+@pytest.mark.parametrize(("in_process", "asked"), [(False, True), (True, False)])
+async def test_only_a_watch_that_may_hang_has_an_end(in_process: bool, asked: bool) -> None:
+    world = World()
+    world.api.in_process = in_process
+    asking: list[bool] = []
+    world.api.fail(lambda call: asking.append("timeoutSeconds" in call.query))
+    world.follow()
+    await world.informers.start()
+    await world.informers.wait_synced()
+    assert asking == [asked]
+    await world.informers.close()
+
+
 async def test_starts_over_after_410_and_tells_only_the_difference() -> None:
     world = World()
     a = world.api.seed(pod("a"))

@@ -5,8 +5,8 @@ algebra, `walk` finds fields and changes in trees, `managed` keeps the books, `m
 is, and `server_side` is the verb.
 """
 
-from pybernetes.api.apply.managed import check, created, updated
+from pybernetes.api.apply.managed import check, created, typed, updated
 from pybernetes.api.apply.server_side import applied
 from pybernetes.api.apply.walk import changes, field_set
 
-__all__ = ["applied", "changes", "check", "created", "field_set", "updated"]
+__all__ = ["applied", "changes", "check", "created", "field_set", "typed", "updated"]

@@ -87,6 +87,28 @@ def intersection(left: Set, right: Set) -> Set:
     return result
 
 
+def covers(left: Set, right: Set) -> bool:
+    """Whether all of the right one is in the left one."""
+    for step, node in right.items():
+        if step == ".":
+            continue
+        mine = left.get(step)
+        if mine is None or (is_member(node) and not is_member(mine)) or (node and not covers(mine, node)):
+            return False
+    return True
+
+
+def meets(left: Set, right: Set) -> bool:
+    """Whether they have anything in common."""
+    for step, node in right.items():
+        other = left.get(step)
+        if step == "." or other is None:
+            continue
+        if (is_member(node) and is_member(other)) or (node and other and meets(other, node)):
+            return True
+    return False
+
+
 def has(fields: Set, *steps: str) -> bool:
     """Whether that path is in the set."""
     for step in steps:

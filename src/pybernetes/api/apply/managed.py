@@ -5,12 +5,15 @@ Every write goes through `created` or `updated`; `server_side` keeps the same bo
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import msgspec
 
+from pybernetes.api import codecs
 from pybernetes.api.apply import fieldset, walk
+from pybernetes.api.types import meta_v1
 
 MAX_UPDATERS = 10
 _ANCIENT = "ancient-changes"
@@ -119,9 +122,8 @@ def updated(
     The entries that `new` carries count as the ones before the write, so that a client can give fields away; without
     any, and for subresources, those of `old` do. An object that has none starts none, as nobody knows its past.
     """
-    before, carried = _entries(old), _entries(new)
     try:
-        books = read(before) if subresource or not carried else {} if carried == [{}] else _checked(carried, before)
+        books = _books(old, new, subresource)
     except ValueError:
         books = {}
     if not books:
@@ -130,9 +132,13 @@ def updated(
     changed, removed = without_metadata_itself(changed), without_metadata_itself(removed)
     if not changed and not removed:
         return write(books)
+    writer = _updater(manager, api_version, subresource)
+    mine = books.get(writer.identity)
+    if mine is not None and not removed and _is_his(changed, mine, books):
+        books[writer.identity] = mine._replace(time=time)
+        return write(books)
     books = moved(books, changed, removed)
     if changed:
-        writer = _updater(manager, api_version, subresource)
         mine = books.get(writer.identity)
         changed = fieldset.ordered(changed)
         fields = fieldset.union(mine.fields, changed) if mine else changed
@@ -140,24 +146,62 @@ def updated(
     return write(capped(books))
 
 
-def _entries(obj: Any) -> list[Entry] | None:
-    """Those that an object or a tree carries."""
-    if isinstance(obj, dict):
-        found: list[Entry] | None = obj.get("metadata", {}).get("managedFields")
-        return found
-    return [
-        {name: value for name, value in msgspec.structs.asdict(one).items() if value}
-        for one in obj.metadata.managedFields
-    ]
+def _is_his(changed: fieldset.Set, mine: Owned, books: Books) -> bool:
+    """Whether the writer alone owns all of it already, so that nothing changes hands: most writes are such."""
+    return fieldset.covers(mine.fields, changed) and not any(
+        fieldset.meets(owned.fields, changed) for owned in books.values() if owned is not mine
+    )
 
 
-def _checked(carried: list[Entry], before: list[Entry] | None) -> Books:
-    if carried is before or carried == before:
-        return read(before)
+def _books(old: Any, new: Any, subresource: str) -> Books:
+    """The books before the write. Raises ValueError."""
+    before, carried = _carried(old), _carried(new)
+    if subresource or not carried or carried == before:
+        return read(_entries(before))
     try:
-        return check(carried)
+        entries = _entries(carried)
+        return check(entries) if len(entries) > 1 or any(entries[0].values()) else {}
     except ValueError:
-        return read(before)
+        return read(_entries(before))
+
+
+def _carried(obj: Any) -> list[Any]:
+    """The entries of an object or a tree, as they are there."""
+    if isinstance(obj, dict):
+        return obj.get("metadata", {}).get("managedFields") or []
+    found: list[Any] = obj.metadata.managedFields
+    return found
+
+
+def _entries(carried: list[Any]) -> list[Entry]:
+    """Raises ValueError."""
+    return [one if isinstance(one, dict) else _tree(one) for one in carried]
+
+
+def _tree(entry: meta_v1.ManagedFieldsEntry) -> Entry:
+    return {
+        "manager": entry.manager,
+        "operation": entry.operation,
+        "apiVersion": entry.apiVersion,
+        "fieldsType": entry.fieldsType,
+        "fieldsV1": _fields(bytes(entry.fieldsV1)),
+        "time": entry.time,
+        "subresource": entry.subresource,
+    }
+
+
+@functools.lru_cache(maxsize=1024)
+def _fields(raw: bytes) -> Any:
+    """Objects come in series, and are written again and again by the same managers. Raises ValueError."""
+    return codecs.decode_tree(raw) if raw else None
+
+
+def typed(entries: Iterable[Entry]) -> list[meta_v1.ManagedFieldsEntry]:
+    """The entries as an object carries them."""
+    return [
+        meta_v1.ManagedFieldsEntry(**{**entry, "fieldsV1": msgspec.Raw(codecs.encode(entry["fieldsV1"]))})
+        for entry in entries
+    ]
 
 
 def check(entries: list[Entry] | None) -> Books:

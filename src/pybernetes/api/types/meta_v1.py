@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from msgspec import field
 
 from pybernetes.api.types._base import Int32, Rfc3339, Type, written_list
@@ -109,7 +110,7 @@ class ListMeta(Type):
 class ManagedFieldsEntry(Type):
     apiVersion: str = ""
     fieldsType: str = ""
-    fieldsV1: dict[str, Any] | None = None
+    fieldsV1: msgspec.Raw = msgspec.Raw()
     manager: str = ""
     operation: str = ""
     subresource: str = ""

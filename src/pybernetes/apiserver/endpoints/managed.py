@@ -26,7 +26,7 @@ def created(scope: scopes.Scope, request: requests.Request, obj: Any) -> None:
     if scope.kind.has_status and not scope.kind.takes_status:
         for entry in entries:
             entry["fieldsV1"].pop("f:status", None)
-    obj.metadata.managedFields = [meta_v1.ManagedFieldsEntry(**entry) for entry in entries if entry["fieldsV1"]]
+    obj.metadata.managedFields = apply.typed(entry for entry in entries if entry["fieldsV1"])
 
 
 def check_admitted(request: requests.Request, obj: Any, before: list[meta_v1.ManagedFieldsEntry]) -> None:
@@ -57,4 +57,4 @@ def updated(scope: scopes.Scope, request: requests.Request, new: Any, old: Any, 
         time=times.to_time(scope.clock.time()),
         subresource=subresource,
     )
-    new.metadata.managedFields = [meta_v1.ManagedFieldsEntry(**entry) for entry in entries]
+    new.metadata.managedFields = apply.typed(entries)

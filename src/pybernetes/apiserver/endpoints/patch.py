@@ -32,8 +32,10 @@ async def patch(scope: scopes.Scope, request: requests.Request) -> results.Resul
     of = scope.kind.resource.type
 
     def transform(item: items.Item) -> Any:
-        patched = patched_tree(kind, codecs.decode_tree(item.data), document, of)
-        obj = bodies.known(codecs.encode(patched), of)
+        obj = _by_members(kind, item, document, of, request.attributes.subresource)
+        if obj is None:
+            patched = patched_tree(kind, codecs.decode_tree(item.data), document, of)
+            obj = bodies.known(codecs.encode(patched), of)
         if obj is not None:
             _check_identity(scope, request, obj)
             _check_strictly(request, kind, document, None, of)
@@ -43,6 +45,20 @@ async def patch(scope: scopes.Scope, request: requests.Request) -> results.Resul
         return obj
 
     return await update.write(scope, request, transform, request.attributes.subresource)
+
+
+def _by_members(kind: str, item: items.Item, document: Any, of: Any, subresource: str) -> Any:
+    """The patched object, where the patch is about known members of it: only those are taken apart, and of the others
+    those left out that a write of the status leaves as they are. None where the whole has to be looked at."""
+    if kind == JSON_PATCH or not isinstance(document, dict) or not codecs.is_struct(of):
+        return None
+    if not document.keys() <= codecs.field_types(of).keys():
+        return None
+    parts: dict[str, Any] = codecs.members(item.data)
+    if subresource == "status":
+        parts = {name: part for name, part in parts.items() if name in update.OF_STATUS or name in document}
+    touched = {name: codecs.decode_tree(memoryview(parts.pop(name))) for name in document if name in parts}
+    return bodies.known(codecs.encode(parts | patched_tree(kind, touched, document, of)), of)
 
 
 def _check_strictly(request: requests.Request, kind: str, document: Any, patched: Any, of: Any) -> None:

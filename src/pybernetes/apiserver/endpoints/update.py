@@ -22,6 +22,9 @@ from pybernetes.apiserver.storage import item as items
 ATTEMPTS = 30
 OPTIONS = {"PUT": "UpdateOptions", "PATCH": "PatchOptions"}
 
+# The members that a write of the status may change.
+OF_STATUS = ("apiVersion", "kind", "metadata", "status")
+
 # From the stored item, makes the new object.
 Transform = Callable[[items.Item], Any]
 
@@ -205,7 +208,7 @@ def _restrict(scope: scopes.Scope, new: Any, old: Any, subresource: str) -> None
     """What a write of this kind cannot change, stays."""
     kind = scope.kind
     if subresource == "status":
-        metadata.carry_fields(new, old, keep=("apiVersion", "kind", "metadata", "status"))
+        metadata.carry_fields(new, old, keep=OF_STATUS)
         kind.default(new)
         kind.prepare_status(new, old)
         return

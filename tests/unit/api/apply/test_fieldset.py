@@ -30,6 +30,8 @@ def test_algebra_is_that_of_sets(left: set[tuple[str, ...]], right: set[tuple[st
     assert fieldset.ordered(whole) == whole
     assert set(fieldset.paths(fieldset.difference(a, b))) == left - right
     assert set(fieldset.paths(fieldset.intersection(a, b))) == left & right
+    assert fieldset.covers(a, b) == (right <= left)
+    assert fieldset.meets(a, b) == bool(left & right)
     assert a == made(left)
     assert b == made(right)
 

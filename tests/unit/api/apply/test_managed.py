@@ -4,7 +4,7 @@ import copy
 from typing import Any
 
 from pybernetes.api import apply, codecs
-from pybernetes.api.types import apps_v1, core_v1
+from pybernetes.api.types import apps_v1, core_v1, meta_v1
 
 T1, T2 = "2026-01-01T00:00:00Z", "2026-01-01T00:00:05Z"
 
@@ -125,6 +125,27 @@ def test_a_client_can_reset_and_rewrite_the_books() -> None:
     broken = [{**renamed[0], "fieldsV1": {"nonsense": {}}}]
     given = {**old, "metadata": {**old["metadata"], "managedFields": broken}}
     assert [e["manager"] for e in update(old, given, "two")] == ["one"]
+
+
+def test_who_writes_his_own_fields_again_changes_only_the_time() -> None:
+    old = create(config_map(a="1"))
+    (entry,) = old["metadata"]["managedFields"]
+    assert update(old, {**old, "data": {"a": "2"}}, "one") == [{**entry, "time": T2}]
+
+
+def test_an_object_carries_the_fields_as_they_are_written() -> None:
+    entries = create(config_map(a="1"))["metadata"]["managedFields"]
+    obj = core_v1.ConfigMap(metadata=meta_v1.ObjectMeta(managedFields=apply.typed(entries)), data={"a": "1"})
+    assert codecs.to_tree(obj)["metadata"]["managedFields"] == entries
+    assert codecs.from_tree(core_v1.ConfigMap, codecs.to_tree(obj)) == obj
+    new = codecs.copy(obj)
+    new.data["a"] = "2"
+    (entry,) = apply.updated(obj, new, core_v1.ConfigMap, manager="one", api_version="v1", time=T2)
+    assert entry["fieldsV1"] == entries[0]["fieldsV1"]
+    new.metadata.managedFields = codecs.decode(
+        list[meta_v1.ManagedFieldsEntry], b'[{"manager":"m","operation":"Update","fieldsV1":null}]'
+    )
+    assert apply.updated(obj, new, core_v1.ConfigMap, manager="one", api_version="v1", time=T2) == [entry]
 
 
 def test_an_object_without_books_starts_none() -> None:
