@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Sequence
 
 from pybernetes.api.types import core_v1
-from pybernetes.scheduler import cycle, desk, extenders, profiles, waiting, watching, writes
+from pybernetes.scheduler import cycle, desk, extenders, preparing, profiles, waiting, watching, writes
 from pybernetes.scheduler.plugins import plugin
 
 # Bindings written at the same time.
@@ -71,9 +71,13 @@ class Binder:
                 await self._writes.nominate(pod, node)
             if held is not None:
                 await held.decision()
-            await self._prepare(pod, planned, begun)
+            if planned:
+                async with self._cluster.preparing.of(pod.metadata.uid):
+                    await self._prepare(pod, planned, begun)
             await self._bind(pod, node)
             bound = True
+        except preparing.Stopped as stopped:
+            raise Unbound(str(stopped)) from None
         finally:
             if held is not None:
                 self._cluster.waiting.remove(pod.metadata.uid)

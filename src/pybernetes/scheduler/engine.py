@@ -321,11 +321,12 @@ class Engine:
         failed = False
 
         async def one(victim: core_v1.Pod) -> None:
-            if self._cluster.waiting.reject(victim.metadata.uid, preemption.NAME, "preempted"):
+            message = f"Preempted by pod {pod.metadata.uid} on node {node}"
+            if self._is_stopped(victim):
+                message += " (in kube-scheduler memory)."
+            elif not await self._writes.evict(victim, scheduler):
                 return
-            if await self._writes.evict(victim, scheduler):
-                message = f"Preempted by pod {pod.metadata.uid} on node {node}"
-                self._recorders[scheduler].event(victim, "Normal", "Preempted", message)
+            self._recorders[scheduler].event(victim, "Normal", "Preempted", message)
 
         try:
             await asyncio.gather(*(self._writes.unnominate(other) for other in lower))
@@ -336,6 +337,13 @@ class Engine:
                     log.warning("removing a pod for %s failed: %s", key_of(pod), outcome)
         finally:
             self.queue.release(pending, retry=failed)
+
+    def _is_stopped(self, victim: core_v1.Pod) -> bool:
+        """Whether it was on its way to the node still, and is not bound to it now."""
+        uid = victim.metadata.uid
+        return self._cluster.waiting.reject(uid, preemption.NAME, "preempted") or self._cluster.preparing.stop(
+            uid, f"preempted by {preemption.NAME}"
+        )
 
     # Telling
 

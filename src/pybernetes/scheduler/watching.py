@@ -10,7 +10,7 @@ from typing import Any
 from pybernetes.api.types import apps_v1, core_v1, policy_v1, resource_v1, storage_v1
 from pybernetes.informers import Informers
 from pybernetes.kits.clock import Clock
-from pybernetes.scheduler import changes, nominations, queue, waiting, worlds
+from pybernetes.scheduler import changes, nominations, preparing, queue, waiting, worlds
 from pybernetes.scheduler import nodes as tables
 from pybernetes.scheduler import shape as shapes
 from pybernetes.scheduler.changes import Change
@@ -59,6 +59,7 @@ class Watching:
         self.nominations = nominations.Nominations()
         self.assumed: dict[str, str] = {}
         self.waiting = waiting.Waiting(clock)
+        self.preparing = preparing.Preparing()
         # Set whenever storage or devices change.
         self.listeners: set[asyncio.Event] = set()
         self._shapes: dict[str, tuple[core_v1.Pod, shapes.Shape]] = {}

@@ -7,16 +7,21 @@ has is counted in the store, pod by pod, after every binding that the store has 
 from __future__ import annotations
 
 import collections
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pybernetes import informers
 from pybernetes.api import errors, times
 from pybernetes.api.types import core_v1
 from pybernetes.client import Call, Event
+from pybernetes.kits.chance import Chance
 from pybernetes.kits.clock import VirtualClock, settle
+from pybernetes.testing import Cluster
 from tests.fakes.api import FakeApi, Stream
 from tests.unit.scheduler import test_scheduler
 from tests.unit.scheduler.board import node, pod
@@ -67,7 +72,7 @@ class Unreliable(FakeApi):
             await self.clock.sleep(3)
         answer = await super().send(call)
         self.bindings += 1
-        self.problems += overcommitted(self, call.body.target.name)
+        self.problems += overcommitted(self.find(core_v1.Node, call.body.target.name), self.all(core_v1.Pod))
         if "lost" in fate:
             raise ConnectionResetError("the connection was cut before the answer")
         return answer
@@ -79,16 +84,12 @@ class Unreliable(FakeApi):
             super()._notify(stream, event, old)
 
 
-def overcommitted(api: FakeApi, name: str) -> list[str]:
-    """Of what a node has too little; nothing of one that has gone since."""
-    found = api.find(core_v1.Node, name)
+def overcommitted(found: core_v1.Node | None, pods: Sequence[core_v1.Pod]) -> list[str]:
+    """Of what a node has too little, with these pods among others; nothing of one that has gone since."""
     if found is None:
         return []
-    there = [
-        one
-        for one in api.all(core_v1.Pod)
-        if one.spec.nodeName == name and one.status.phase not in ("Succeeded", "Failed")
-    ]
+    name = found.metadata.name
+    there = [one for one in pods if one.spec.nodeName == name and one.status.phase not in ("Succeeded", "Failed")]
     asked: collections.Counter[str] = collections.Counter({"pods": len(there)})
     for one in there:
         for resource, quantity in one.spec.containers[0].resources.requests.items():
@@ -99,7 +100,7 @@ def overcommitted(api: FakeApi, name: str) -> list[str]:
         amount = 0 if has is None else has.milli() if resource == "cpu" else has.as_int()
         if number > amount:
             problems.append(f"{name}: {number} {resource} of {amount}")
-    ports = [(port.hostPort, port.hostIP) for one in there for port in one.spec.containers[0].ports]
+    ports = [(port.hostPort, port.hostIP) for one in there for port in one.spec.containers[0].ports if port.hostPort]
     for at, (port, address) in enumerate(ports):
         for other, elsewhere in ports[:at]:
             if port == other and (address == elsewhere or not address or not elsewhere):
@@ -179,3 +180,53 @@ async def test_no_node_is_given_more_than_it_has(steps: list[Any], fates: list[s
             await settle()
         await world.clock.advance(60)
     assert api.problems == []
+
+
+DEPLOYMENT = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: %(name)s, namespace: default}
+spec:
+  replicas: %(replicas)d
+  selector: {matchLabels: {app: %(name)s}}
+  template:
+    metadata: {labels: {app: %(name)s}}
+    spec:
+      containers:
+      - {name: c, image: app, resources: {requests: {cpu: %(cpu)s}}, ports: [{containerPort: 80, hostPort: %(port)s}]}
+"""
+
+
+@pytest.mark.parametrize("seed", range(1, 5))
+async def test_nor_in_a_whole_cluster(seed: int) -> None:
+    """More pods are wanted than there is room for, and rolled over and over while what the scheduler writes fails."""
+    problems: list[str] = []
+    bound: set[str] = set()
+    dice = Chance(seed)
+    async with Cluster(nodes=3, capacity={"cpu": "2", "pods": "5"}, virtual=True, seed=seed) as cluster:
+        client = cluster.client("witness")
+        seen = informers.Informers(client, clock=cluster.clock, chance=Chance(1))
+        pods, nodes = seen.of(core_v1.Pod), seen.of(core_v1.Node)
+
+        def changed(old: core_v1.Pod | None, new: core_v1.Pod | None) -> None:
+            if new is not None and new.spec.nodeName and new.metadata.uid not in bound:
+                bound.add(new.metadata.uid)
+                problems.extend(overcommitted(nodes.cache.get(new.spec.nodeName), pods.cache.list()))
+
+        pods.on_change(changed)
+        await seen.start()
+        await seen.wait_synced()
+        with contextlib.ExitStack() as stack:
+            for what in ({"code": 409}, {"code": 500}, {"code": 503}, {"lost": True}, {"lost": True}):
+                stack.enter_context(cluster.fault(agent="kube-scheduler*", verb="[!gl]*", probability=0.1, **what))
+            stack.enter_context(cluster.fault(agent="kube-scheduler*", verb="get", code=503, probability=0.3))
+            stack.enter_context(cluster.fault(agent="kube-scheduler*", verb="watch", cut=30.0, probability=0.5))
+            for _ in range(25):
+                name = dice.choice(["a", "b", "c"])
+                fields = {"replicas": dice.below(8), "cpu": dice.choice(["250m", "500m", "900m"])}
+                fields["port"] = 0 if name == "a" else 8080
+                await cluster.apply(DEPLOYMENT % {"name": name, **fields})
+                await cluster.advance(dice.choice(["1s", "20s", "90s"]))
+        await seen.close()
+    assert problems == []
+    assert len(bound) > 10

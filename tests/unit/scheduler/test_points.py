@@ -55,6 +55,8 @@ class Witness(plugin.Plugin):
         LOG.append(f"before_binding {plan}")
         if pod.metadata.name == "fail":
             raise plugin.BindingFailed("out of paper")
+        if pod.metadata.name == "slow":
+            await desk.wait(lambda: False, 600.0)
 
     async def undo_binding(self, plan: Any, pod: core_v1.Pod, desk: plugin.Desk) -> None:
         LOG.append(f"undo_binding {plan}")
@@ -148,3 +150,31 @@ async def test_a_plugin_that_tries_to_make_room(witness: test_scheduler.World) -
     assert witness.told("FailedScheduling")[0].endswith(
         "1 Preemption is not helpful for scheduling., nothing to be done"
     )
+
+
+async def test_a_victim_that_is_not_bound_yet_waits_again_and_is_not_deleted(witness: test_scheduler.World) -> None:
+    witness.node(cpu="1")
+    slow = witness.pod("slow", cpu="900m", priority=1)
+    await settle()
+    await witness.clock.advance(60)
+    assert witness.where("slow") == ""
+    high = witness.pod("high", cpu="900m", priority=10)
+    await witness.clock.advance(5)
+    assert witness.where("high") == "n1"
+    left = witness.api.find(core_v1.Pod, "slow", "default")
+    assert (left.metadata.uid, left.metadata.deletionTimestamp, left.spec.nodeName) == (slow.metadata.uid, None, "")
+    assert witness.told("Preempted") == [f"Preempted by pod {high.metadata.uid} on node n1 (in kube-scheduler memory)."]
+    assert "preempted by DefaultPreemption" in witness.told("FailedScheduling")
+    assert LOG.count("undo_binding plan") == 1
+
+
+async def test_a_victim_that_waits_to_be_permitted_waits_again(gang: test_scheduler.World) -> None:
+    gang.node(cpu="1")
+    gang.pod("a", cpu="900m", priority=1)
+    await settle()
+    gang.pod("b", cpu="900m", priority=10)
+    await settle()
+    left = gang.api.find(core_v1.Pod, "a", "default")
+    assert (left.metadata.deletionTimestamp, left.spec.nodeName) == (None, "")
+    [message] = gang.told("Preempted")
+    assert message.endswith(" on node n1 (in kube-scheduler memory).")
