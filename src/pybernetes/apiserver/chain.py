@@ -20,19 +20,10 @@ from pybernetes.apiserver.storage import collection as collections
 Check = Callable[[requests.Request], Awaitable[None] | None]
 
 
-class Seats(Protocol):
-    """What a request holds while it runs. `arrive` must be awaited first, if it is not None; it may raise 429."""
-
-    @property
-    def arrive(self) -> Callable[[], Awaitable[None]] | None: ...
-
-    def leave(self) -> None: ...
-
-
 class Limits(Protocol):
     """How much may run at once: gives a request its seats, None if it needs none; or raises 429."""
 
-    def enter(self, request: requests.Request) -> Seats | None: ...
+    def enter(self, request: requests.Request) -> requests.Seats | None: ...
 
 
 def build(
@@ -53,7 +44,7 @@ def build(
     authorize: Check = authorizers.Gate(authorizer, notes=auditor is not None).check
 
     async def handle(request: requests.Request) -> results.Result:
-        seats: Seats | None = None
+        seats: requests.Seats | None = None
         entry: audit.Entry | None = None
         known = False
         began = metrics.now()
@@ -80,6 +71,9 @@ def build(
             if waiting is not None:
                 await waiting
             result = await endpoint(request)
+            if type(result) is results.Listed and not request.loopback:
+                # It may be large: whoever sends it gives the seats back.
+                request.seats, seats = seats, None
         except collections.Unwritable as error:
             # A store that cannot write now is a 500 that says so, never a crash.
             failure = errors.internal(f"etcdserver: {error}")

@@ -7,8 +7,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import parse_qsl, unquote
 
 import msgspec
@@ -75,6 +75,21 @@ class Attributes(NamedTuple):
         return self.resource != "" or self.path == ""
 
 
+class Seats(Protocol):
+    """What a request holds while it runs.
+
+    `arrive` must be awaited first, if it is not None; it may raise 429. An answer that is sent in parts waits for
+    `again` before each but the first.
+    """
+
+    @property
+    def arrive(self) -> Callable[[], Awaitable[None]] | None: ...
+
+    async def again(self) -> None: ...
+
+    def leave(self) -> None: ...
+
+
 class Request(msgspec.Struct, kw_only=True, dict=False):
     """One request. `headers` has lower-case names.
 
@@ -109,6 +124,9 @@ class Request(msgspec.Struct, kw_only=True, dict=False):
     expired: bool = False
     # It has come to something, which may take its time to be sent.
     handled: bool = False
+    # What it holds until it has been sent, and who is told, in seconds, how long each of its steps kept the event loop.
+    seats: Seats | None = None
+    charge: Callable[[float], None] | None = None
     _query: dict[str, str] | None = None
 
     @property

@@ -102,6 +102,9 @@ Result = Stored | Made | Listed | Watched | Document | Streamed | Forwarded | Tu
 
 
 class Handler(Protocol):
-    """A filter or endpoint: takes the request, answers or raises StatusError."""
+    """A filter or endpoint: takes the request, answers or raises StatusError.
+
+    Whoever sends the answer gives back `request.seats` and calls `request.finished`, where there are any.
+    """
 
     async def __call__(self, request: requests.Request, /) -> Result: ...

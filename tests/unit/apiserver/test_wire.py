@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from pybernetes.api.types import core_v1, meta_v1
 from pybernetes.apiserver.http import connection
+from pybernetes.kits.clock import settle
 from tests.fakes import apiserver as fakes
 
 MAPS = "/api/v1/namespaces/default/configmaps"
@@ -28,6 +29,13 @@ AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryLi
 async def server() -> AsyncIterator[fakes.FakeServer]:
     async with fakes.FakeServer() as running:
         yield running
+
+
+async def seats_taken(server: fakes.FakeServer) -> int:
+    """By those who are not exempt."""
+    metrics = await server.client.raw("/metrics")
+    found = (line for line in metrics.splitlines() if line.startswith("apiserver_flowcontrol_current_executing_seats"))
+    return sum(int(line.rpartition(" ")[2]) for line in found if '"exempt"' not in line)
 
 
 class TestFraming:
@@ -113,6 +121,28 @@ class TestFraming:
         wire.writer.write(text)
         assert (await wire.reader.read()).startswith(b"HTTP/1.1 400 ")
         assert (await server.ask("GET", "/livez")).code == 200
+
+    async def test_who_does_not_take_a_large_answer_is_cut_off(self) -> None:
+        async with fakes.FakeServer(authorization=("AlwaysAllow",)) as server:
+            for number in range(20):
+                await server.client.create(fakes.config_map(f"m{number}", k="x" * 900_000))
+            wire = await server.wire(limit=1024)
+            wire.send("GET", MAPS, token="alice")
+            assert (await wire.head())[0] == 200
+            assert await seats_taken(server) > 1
+            await server.clock.advance(server.api.settings.request_timeout)
+            await settle()
+            assert await seats_taken(server) == 0
+            with pytest.raises(asyncio.IncompleteReadError):
+                await wire.reader.readexactly(18_000_000)
+
+    async def test_a_large_answer_that_is_taken_gives_its_seats_back(self) -> None:
+        async with fakes.FakeServer(authorization=("AlwaysAllow",)) as server:
+            for number in range(20):
+                await server.client.create(fakes.config_map(f"m{number}", k="x" * 900_000))
+            answer = await server.ask("GET", MAPS, token="alice")
+            assert len(answer.tree()["items"]) == 20
+            assert await seats_taken(server) == 0
 
     async def test_slow_and_idle_clients_are_closed(self, server: fakes.FakeServer) -> None:
         slow, idle, watch = await server.wire(), await server.wire(), await server.watch(f"{MAPS}?watch=1")

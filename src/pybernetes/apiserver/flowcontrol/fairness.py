@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from pybernetes.api.types import flowcontrol_v1
 from pybernetes.apiserver import remembered
 from pybernetes.apiserver import request as requests
-from pybernetes.apiserver.flowcontrol import classify, levels, longrunning, sharding, shares, widths
+from pybernetes.apiserver.flowcontrol import classify, levels, longrunning, sharding, shares, turns, widths
 from pybernetes.apiserver.resources.flowcontrol import mandatory
 from pybernetes.apiserver.storage import collection as collections
 from pybernetes.apiserver.storage import following, selection
@@ -51,6 +51,7 @@ class Fairness:
         self._schemas, self._configurations, self._collection = schemas, configurations, collection
         self._total, self._patience, self._clock = total, patience, clock
         self.levels: dict[str, levels.Level] = {}
+        self._turns = turns.Turns()
         self._leaving: list[levels.Level] = []
         self._ordered: list[flowcontrol_v1.FlowSchema] = []
         self._classes: remembered.Remembered[Class] = remembered.Remembered()
@@ -72,11 +73,13 @@ class Fairness:
         level = found.level
         if found.one_seat:
             if found.narrow.take():
+                request.charge = found.narrow.charge
                 return found.narrow
             width = widths.ONE
         else:
             width = self._width(request, level)
         ticket = level.enter(found.narrow.flow, width, self._patience)
+        request.charge = None if level.exempt else ticket.charge
         if self._timer is None and (level.waiting or 2 * level.seats > level.limit) and not level.exempt:
             self._timer = self._clock.call_later(PERIOD, self._adjust)
         return ticket
@@ -104,7 +107,7 @@ class Fairness:
         for name, config in configured.items():
             known = self.levels.get(name)
             if known is None:
-                self.levels[name] = levels.Level(config, bounds[name], self._clock)
+                self.levels[name] = levels.Level(config, bounds[name], self._clock, self._turns)
             else:
                 known.configure(config, bounds[name])
         found = {schema.metadata.name: schema for schema in mandatory.flow_schemas() if _is_fixed(schema)}

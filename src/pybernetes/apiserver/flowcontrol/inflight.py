@@ -19,6 +19,9 @@ class _Kind:
         self.limit = limit
         self.running = 0
 
+    async def again(self) -> None:
+        """It goes on."""
+
     def leave(self) -> None:
         self.running -= 1
 

@@ -5,8 +5,9 @@ comes down where all requests are served at one rate: each queue has the time, i
 which its next request counts; the queue that is furthest behind is next. A request's work is not known before it is
 done, so it is charged an estimate, and the difference afterwards.
 
-What a request costs here is mostly time on the one event loop, which no number of seats would share out: requests of
-more than one seat therefore run one after the other and a few milliseconds at a time, with everybody else in between.
+Seats are one half of it: the other is the event loop's time, which no number of seats would share out (`turns`). Who
+has a seat to go to waits in the same queues while it is somebody else's turn; and an answer that is sent in parts keeps
+its seats, but waits for a turn before each.
 """
 
 from __future__ import annotations
@@ -19,15 +20,17 @@ from typing import NamedTuple
 
 from pybernetes.api import errors
 from pybernetes.api.types import flowcontrol_v1
-from pybernetes.apiserver.flowcontrol import dropped, sharding, shares, widths
+from pybernetes.apiserver.flowcontrol import dropped, sharding, shares, turns, widths
 from pybernetes.kits import clock as clocks
 
 # What a request is charged before it is known how long it takes, in seconds.
 ESTIMATE = 0.003
 # And what it is charged in any case, so that queues take turns.
 LEAST = 0.0001
-# How long wide requests may keep the event loop before others get their turn, in seconds.
-TURN = 0.005
+# How much what a request took of the event loop changes what the next one is expected to take.
+LEARNT = 0.2
+# Stands for a part of an answer among the widths.
+PART = 0
 REFUSED = "Too many requests, please try again later."
 
 
@@ -63,7 +66,7 @@ class Count:
 class Ticket:
     """The seats of one request; `arrive`, if there is one, waits for them, `leave` gives them back."""
 
-    __slots__ = ("_began", "arrive", "flow", "granted", "level", "queue", "width")
+    __slots__ = ("_began", "_expected", "_step", "arrive", "flow", "granted", "level", "queue", "width")
 
     def __init__(self, level: Level, flow: Flow, width: widths.Width, queue: Queue | None = None) -> None:
         self.level = level
@@ -73,9 +76,28 @@ class Ticket:
         self.arrive: Callable[[], Awaitable[None]] | None = None
         self.granted: asyncio.Future[None] | None = None
         self._began: float | None = None
+        # What its next step on the event loop has been charged beforehand, and what kind of step that is.
+        self._expected = 0.0
+        self._step = PART
 
     def begin(self) -> None:
         self._began = self.level.now()
+
+    def expect(self, seconds: float, step: int) -> None:
+        """It has been let in for a step that presumably takes so long."""
+        self._expected, self._step = seconds, step
+
+    def charge(self, seconds: float) -> None:
+        """It kept the event loop for so long."""
+        expected, self._expected = self._expected, 0.0
+        if expected:
+            self.level.learn(self._step, seconds)
+        self.level.turns.charge(self.level, seconds, expected)
+
+    async def again(self) -> None:
+        """Wait for another turn on the event loop, with the seats it has."""
+        if not self.level.exempt:
+            await self.level.another_turn(self)
 
     def leave(self) -> None:
         self.level.left(self, 0.0 if self._began is None else self.level.now() - self._began)
@@ -84,7 +106,7 @@ class Ticket:
 class Narrow:
     """The ticket of all requests of a flow that take one seat at once, as most do: it is counted, and no more."""
 
-    __slots__ = ("_count", "_level", "flow")
+    __slots__ = ("_count", "_level", "charge", "flow")
 
     arrive = None
 
@@ -92,11 +114,12 @@ class Narrow:
         self._level = level
         self.flow = flow
         self._count = level.counted(flow.schema)
+        self.charge: Callable[[float], None] | None = None if level.exempt else level.charge
 
     def take(self) -> bool:
         """Take a seat, if there is one for it now."""
         level = self._level
-        if not level.exempt and (level.seats >= level.limit or level.is_queued()):
+        if not level.exempt and (level.seats >= level.limit or level.waiting or not level.turns.lets(level)):
             return False
         level.executing += 1
         level.seats += 1
@@ -105,21 +128,28 @@ class Narrow:
         self._count.number += 1
         return True
 
+    async def again(self) -> None:
+        """It is too small to be sent in parts."""
+
     def leave(self) -> None:
         level = self._level
         level.executing -= 1
-        level.seats -= 1
-        if level.waiting:
-            level.dispatch()
+        level.give_back(1)
 
 
 class Level:
     """A priority level as it is configured now. `limit` is how many seats it has at the moment."""
 
     def __init__(
-        self, config: flowcontrol_v1.PriorityLevelConfiguration, bounds: shares.Limits, clock: clocks.Clock
+        self,
+        config: flowcontrol_v1.PriorityLevelConfiguration,
+        bounds: shares.Limits,
+        clock: clocks.Clock,
+        shared: turns.Turns,
     ) -> None:
         self._clock = clock
+        self.turns = shared
+        self.used = 0.0
         self.now = clock.monotonic
         self.queues: list[Queue] = []
         self.seats = self.waiting = self.executing = 0
@@ -129,8 +159,11 @@ class Level:
         self.rejected: Counter[tuple[str, str]] = Counter()
         self._dropped = dropped.Dropped()
         self._time = 0.0
-        self._spent = 0.0
         self._enqueued = 0
+        self._parts: deque[tuple[Ticket, asyncio.Future[None]]] = deque()
+        self._is_for_part = False
+        # What a step of each kind takes of the event loop, in seconds.
+        self._costs: dict[int, float] = {}
         self.configure(config, bounds)
 
     def configure(self, config: flowcontrol_v1.PriorityLevelConfiguration, bounds: shares.Limits) -> None:
@@ -139,6 +172,7 @@ class Level:
         self.name = config.metadata.name
         self.bounds = bounds
         self.limit = bounds.nominal
+        self.weight = max(bounds.nominal, 1)
         self.exempt = config.spec.type == "Exempt"
         queuing = config.spec.limited.limitResponse.queuing if config.spec.limited is not None else None
         self._queues = queuing.queues if queuing is not None else 0
@@ -147,6 +181,11 @@ class Level:
         self.queues += [Queue(index) for index in range(len(self.queues), self._queues)]
         self._shrink()
         self.dispatch()
+
+    def dispatch(self) -> None:
+        """Let in who can be, when it is this level's turn."""
+        if self.waiting:
+            self.turns.ask(self)
 
     def rejected_for(self, reason: str) -> int:
         return sum(number for (_, why), number in self.rejected.items() if why == reason)
@@ -158,13 +197,11 @@ class Level:
     def counted(self, schema: str) -> Count:
         return self.dispatched.setdefault(schema, Count())
 
-    def is_queued(self) -> bool:
-        """Whether others come first. Those that wait for the event loop's next turn are in nobody's way."""
-        return bool(self.waiting) and self._spent < TURN
-
     def enter(self, flow: Flow, width: widths.Width, patience: float) -> Ticket:
         """Seats for a request, now or, within so many seconds, later. Raises StatusError 429."""
-        if self.exempt or (not self.is_queued() and self._takes(width.most)):
+        # Where nobody can wait, nobody is sent away only because others take their turn.
+        is_turn = not self._queues or (not self.waiting and self.turns.lets(self))
+        if self.exempt or (is_turn and self._takes(width.most)):
             ticket = Ticket(self, flow, width)
             self._grant(ticket)
             return ticket
@@ -182,32 +219,65 @@ class Level:
         queue.waiting.append(ticket)
         self.waiting += 1
         self.peak = max(self.peak, self.seats + width.most)
-        self.dispatch()
+        self.turns.ask(self)
         return ticket
 
     def left(self, ticket: Ticket, seconds: float) -> None:
         """A request is done, after so long; its seats come back now, or when its watchers have been told."""
         self.executing -= 1
         width, queue = ticket.width, ticket.queue
-        if width.seats > 1 and not self.exempt:
-            self._spend(seconds)
         if queue is not None:
             queue.executing -= 1
             queue.start += (max(seconds, LEAST) - ESTIMATE) * width.seats
         if width.lingering:
-            self._clock.call_later(width.seconds, lambda: self._give_back(width.most))
+            self._clock.call_later(width.seconds, lambda: self.give_back(width.most))
         else:
-            self._give_back(width.most)
+            self.give_back(width.most)
 
-    def dispatch(self) -> None:
-        """Let in who can be."""
+    def give_back(self, seats: int) -> None:
+        self.seats -= seats
+        self.dispatch()
+
+    def charge(self, seconds: float) -> None:
+        """A request kept the event loop for so long."""
+        self.turns.charge(self, seconds, 0.0)
+
+    def learn(self, step: int, seconds: float) -> None:
+        """A step of this kind took so long."""
+        known = self._costs.get(step, seconds)
+        self._costs[step] = known + LEARNT * (seconds - known)
+
+    async def another_turn(self, ticket: Ticket) -> None:
+        granted = asyncio.get_running_loop().create_future()
+        self._parts.append((ticket, granted))
+        self.turns.ask(self)
+        await granted
+
+    def admit(self) -> float | None:
+        """Let in a request, or the next part of an answer, one after the other: see `turns.Sharer`."""
+        self._is_for_part = not self._is_for_part
+        if self._is_for_part:
+            seconds = self._admit_part()
+            return self._admit_request() if seconds is None else seconds
+        seconds = self._admit_request()
+        return self._admit_part() if seconds is None else seconds
+
+    # -- inside
+
+    def _admit_part(self) -> float | None:
+        while self._parts:
+            ticket, granted = self._parts.popleft()
+            if not granted.done():
+                granted.set_result(None)
+                return self._expect(ticket, PART)
+        return None
+
+    def _admit_request(self) -> float | None:
         while self.waiting:
-            queue = min(filter(self._may_be_next, self.queues), key=lambda one: one.start, default=None)
-            if queue is None:
-                return
+            queue = min((queue for queue in self.queues if queue.waiting), key=lambda one: one.start)
             ticket = queue.waiting[0]
             if not self._takes(ticket.width.most):
-                return
+                return None
             queue.waiting.popleft()
             self.waiting -= 1
             if ticket.granted is None or ticket.granted.done():
@@ -218,16 +288,15 @@ class Level:
             queue.start += ESTIMATE * ticket.width.seats + ticket.width.lingering * ticket.width.seconds
             self._grant(ticket)
             ticket.granted.set_result(None)
+            return self._expect(ticket, ticket.width.most)
+        return None
 
-    # -- inside
-
-    def _may_be_next(self, queue: Queue) -> bool:
-        return bool(queue.waiting) and (self._spent < TURN or queue.waiting[0].width.most == 1)
+    def _expect(self, ticket: Ticket, step: int) -> float:
+        seconds = self._costs.get(step, ESTIMATE)
+        ticket.expect(seconds, step)
+        return seconds
 
     def _takes(self, seats: int) -> bool:
-        # Where nobody can wait, nobody is sent away only because others take their turn.
-        if seats > 1 and self._spent >= TURN and self._queues:
-            return False
         # Who is wider than the level is let in alone.
         return self.seats + seats <= self.limit or not self.executing
 
@@ -239,21 +308,6 @@ class Level:
             self.peak = self.seats
         if ticket.queue is not None or ticket.width.seats > 1:
             ticket.begin()
-
-    def _give_back(self, seats: int) -> None:
-        self.seats -= seats
-        if self.waiting:
-            self.dispatch()
-
-    def _spend(self, seconds: float) -> None:
-        if not self._spent:
-            asyncio.get_running_loop().call_soon(self._turn)
-        self._spent += max(seconds, TURN / 100)
-
-    def _turn(self) -> None:
-        """The event loop has been round."""
-        self._spent = 0.0
-        self.dispatch()
 
     def _chosen(self, flow: Flow) -> Queue:
         """Of the flow's hand the queue with the least work waiting; of equal ones another one each time."""

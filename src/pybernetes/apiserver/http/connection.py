@@ -361,12 +361,17 @@ class Connection(asyncio.Protocol):
         if message.too_large:
             refusal = errors.too_large(f"Request entity too large: limit is {MAX_BODY}")
         work = self._host.responder.respond(self, request, refusal)
+        began = self._monotonic()
         # Most answers need nothing to wait for: those are done without a task of their own.
         try:
             waiting_for = work.send(None)
         except StopIteration:
+            if request.charge is not None:
+                request.charge(self._monotonic() - began)
             return self._answered()
-        self._task = self._host.spawn(_continue(work, waiting_for))
+        if request.charge is not None:
+            request.charge(self._monotonic() - began)
+        self._task = self._host.spawn(_continue(_Resumed(work, waiting_for, request, self._monotonic)))
         self._task.add_done_callback(self._finished)
         self._host.responder.bound(request, self._task)
         return False
@@ -388,25 +393,31 @@ class Connection(asyncio.Protocol):
 
 
 class _Resumed:
-    """Awaits what a coroutine driven by hand was waiting for, then drives it on."""
+    """Awaits what a coroutine driven by hand was waiting for, then drives it on, and has its time charged."""
 
-    def __init__(self, work: Any, waiting_for: Any) -> None:
+    def __init__(self, work: Any, waiting_for: Any, request: requests.Request, now: Callable[[], float]) -> None:
         self._work = work
         self._waiting_for = waiting_for
+        self._request = request
+        self._now = now
 
     def __await__(self) -> Any:
-        work, waiting_for = self._work, self._waiting_for
+        work, waiting_for, request, now = self._work, self._waiting_for, self._request, self._now
         while True:
+            failure: BaseException | None = None
             try:
-                try:
-                    value = yield waiting_for
-                except BaseException as error:
-                    waiting_for = work.throw(error)
-                else:
-                    waiting_for = work.send(value)
+                value = yield waiting_for
+            except BaseException as error:
+                failure = error
+            began = now()
+            try:
+                waiting_for = work.send(value) if failure is None else work.throw(failure)
             except StopIteration:
                 return
+            finally:
+                if request.charge is not None:
+                    request.charge(now() - began)
 
 
-async def _continue(work: Any, waiting_for: Any) -> None:
-    await _Resumed(work, waiting_for)
+async def _continue(resumed: _Resumed) -> None:
+    await resumed

@@ -21,8 +21,8 @@ from pybernetes.kits import clock as clocks
 
 log = logging.getLogger(__name__)
 
-# How much of a body is handed to the transport in one go, in bytes: what TLS encrypts in about 4 ms.
-MAX_AT_ONCE = 4 << 20
+# Bodies of more bytes are handed to the transport a part at a time, each of which TLS encrypts in a millisecond or two.
+LARGE, PART = 2 << 20, 512 << 10
 LAST_CHUNK = b"0\r\n\r\n"
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 _LINES = {code: f"HTTP/1.1 {code} {phrase}\r\n".encode() for code, phrase in _REASONS.items()}
@@ -104,6 +104,8 @@ class Responder:
         finally:
             if request.timer is not None:
                 request.timer.cancel()
+            if request.seats is not None:
+                request.seats.leave()
             if request.finished is not None:
                 request.finished()
 
@@ -169,7 +171,7 @@ class Responder:
             if compression.accepted(request.header("accept-encoding")):
                 body = await compression.packed(body)
                 headers = (*headers, *compression.HEADERS)
-            if len(body) > MAX_AT_ONCE:
+            if len(body) > LARGE:
                 await self._write_large(connection, request, body, content_type, headers)
                 return
         self._write_body(connection, request, code, body, content_type, headers=headers)
@@ -201,14 +203,24 @@ class Responder:
         content_type: str,
         headers: Sequence[tuple[str, str]],
     ) -> None:
-        """A part at a time, as the client takes them: encrypting it all at once would hold up everybody else."""
+        """A part at a time, as the client takes them: encrypting it all at once would hold up everybody else.
+
+        Who does not take it in the time that a request has is cut off, as its seats and the body are kept till then.
+        """
         head = _head(200, content_type, request, headers)
         head.append(b"Content-Length: %d\r\n\r\n" % len(body))
-        connection.write(b"".join(head))
-        view = memoryview(body)
-        for start in range(0, len(body), MAX_AT_ONCE):
-            connection.write(view[start : start + MAX_AT_ONCE])
-            await connection.drained()
+        timer = self._clock.call_later(self._timeout, connection.abort) if self._timeout else None
+        try:
+            connection.write(b"".join(head))
+            view = memoryview(body)
+            for start in range(0, len(body), PART):
+                if start and request.seats is not None:
+                    await request.seats.again()
+                connection.write(view[start : start + PART])
+                await connection.drained()
+        finally:
+            if timer is not None:
+                timer.cancel()
 
     def _write_error(
         self, connection: Connection, request: requests.Request, error: errors.StatusError, form: negotiate.Form

@@ -102,6 +102,8 @@ async def outcome(server: fakes.FakeServer, request: requests.Request) -> str:
         refused = error.code == 401 or (error.code == 403 and " cannot " in text)
         return text if refused else ""
     finally:
+        if request.seats is not None:
+            request.seats.leave()
         if request.finished is not None:
             request.finished()
     return ""

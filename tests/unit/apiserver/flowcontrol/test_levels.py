@@ -9,7 +9,7 @@ import pytest
 
 from pybernetes.api import codecs, errors
 from pybernetes.api.types import flowcontrol_v1
-from pybernetes.apiserver.flowcontrol import dropped, levels, sharding, shares, widths
+from pybernetes.apiserver.flowcontrol import dropped, levels, sharding, shares, turns, widths
 from pybernetes.kits.clock import VirtualClock, settle
 
 QUEUES = {"type": "Queue", "queuing": {"queues": 16, "handSize": 2, "queueLengthLimit": 3}}
@@ -19,7 +19,7 @@ def level(clock: VirtualClock, seats: int, response: dict[str, Any] | None = Non
     limited = {"limited": {"nominalConcurrencyShares": 1, "limitResponse": response or QUEUES}}
     tree = {"metadata": {"name": "l"}, "spec": {"type": "Limited"} | limited | spec}
     config = codecs.from_tree(flowcontrol_v1.PriorityLevelConfiguration, tree)
-    return levels.Level(config, shares.Limits(seats, seats, seats), clock)
+    return levels.Level(config, shares.Limits(seats, seats, seats), clock, turns.Turns())
 
 
 def flow(name: str = "a") -> levels.Flow:
@@ -142,23 +142,80 @@ async def test_a_flood_does_not_keep_others_out() -> None:
         await finished(*flood, *quiet)
 
 
-async def test_wide_ones_take_turns() -> None:
-    """They hold the event loop, so others come in between however many seats there are."""
-    clock = VirtualClock()
-    of = level(clock, 100)
-    wide = widths.Width(10)
-    ticket = of.enter(flow(), wide, 15.0)
-    assert ticket.arrive is None
-    await clock.advance(0.02)
-    ticket.leave()
-    second = Request(of, width=wide)
-    narrow = of.enter(flow("b"), widths.ONE, 15.0)
-    assert narrow.arrive is None
-    assert (second.runs, of.waiting) == (False, 1)
+async def test_they_wait_for_their_turn_on_the_event_loop() -> None:
+    """Whatever seats there are."""
+    of = level(VirtualClock(), 100)
+    first = of.enter(flow(), widths.Width(10), 15.0)
+    assert first.arrive is None
+    first.charge(turns.TURN)
+    narrow = levels.Narrow(of, flow("b"))
+    assert not narrow.take()
+    second = Request(of, width=widths.Width(10))
+    third = Request(of, "b")
+    assert (second.runs, third.runs, of.waiting) == (False, False, 2)
     await settle()
     assert second.runs
-    narrow.leave()
-    await finished(second)
+    assert third.runs
+    assert of.seats == 21
+    first.leave()
+    await finished(second, third)
+    assert of.idle
+
+
+async def test_as_many_are_let_in_as_will_fill_a_turn() -> None:
+    of = level(VirtualClock(), 100)
+    of.learn(1, 0.002)
+    of.enter(flow(), widths.ONE, 15.0).charge(turns.TURN)
+    waiting = [of.enter(flow(str(number)), widths.ONE, 15.0) for number in range(9)]
+    await asyncio.sleep(0)
+    assert of.waiting == 6
+    for _ in range(20):
+        of.learn(1, 0.0005)
+    await asyncio.sleep(0)
+    assert of.waiting == 0
+    assert len(waiting) == 9
+
+
+async def test_parts_of_answers_take_turns_with_requests() -> None:
+    of = level(VirtualClock(), 100)
+    of.learn(levels.PART, turns.TURN)
+    of.learn(1, turns.TURN)
+    sending = of.enter(flow(), widths.Width(10), 15.0)
+    sending.charge(turns.TURN)
+    sent: list[int] = []
+
+    async def send() -> None:
+        for number in range(3):
+            await sending.again()
+            sent.append(number)
+
+    task = asyncio.ensure_future(send())
+    waiting = [Request(of, str(number)) for number in range(3)]
+    seen = []
+    for _ in range(20):
+        await asyncio.sleep(0)
+        seen.append((len(sent), sum(one.runs for one in waiting)))
+    assert seen[-1] == (3, 3)
+    # One after the other, but for the first, which nothing was sent before.
+    assert all(abs(parts - requests) <= 2 for parts, requests in seen)
+    assert of.seats == 13
+    await task
+    sending.leave()
+    await finished(*waiting)
+    assert of.idle
+
+
+async def test_who_waits_for_a_seat_that_is_held_by_an_answer_gets_it() -> None:
+    of = level(VirtualClock(), 10)
+    sending = of.enter(flow(), widths.Width(10), 15.0)
+    waiting = Request(of, width=widths.Width(10))
+    await settle()
+    assert not waiting.runs
+    await sending.again()
+    sending.leave()
+    await settle()
+    assert waiting.runs
+    await finished(waiting)
     assert of.idle
 
 
