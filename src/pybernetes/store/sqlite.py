@@ -20,7 +20,7 @@ import functools
 import logging
 import pathlib
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import IO, Any, NamedTuple, TypeVar
 
@@ -33,8 +33,9 @@ T = TypeVar("T")
 
 FORMAT = 1
 COMPACT_SLICE = 2000
-# A statement gives up the interpreter lock and has to get it back, against a busy event loop: so few statements.
-ROWS_AT_ONCE = (64, 16, 4, 1)
+# A statement gives up the interpreter lock and has to get it back, against a busy event loop, several times: so there
+# is one for up to this many rows.
+ROWS_AT_ONCE = 256
 SCHEMA = f"""
 CREATE TABLE log (revision INTEGER PRIMARY KEY, key TEXT NOT NULL, value BLOB, created INTEGER NOT NULL);
 CREATE INDEX log_key ON log (key, revision);
@@ -72,7 +73,9 @@ class SqliteStore:
         self._assigned = 1
         self._compacted = 0
         self._queue: list[_Write] = []
-        self._committing: asyncio.Task[None] | None = None
+        # Whether nothing is being written.
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._hub = Hub()
         self._reached = Reached(self._revision)
         self._closed = False
@@ -152,8 +155,7 @@ class SqliteStore:
         if self._closed:
             return
         self._closed = True
-        if self._committing is not None:
-            await asyncio.wait([self._committing])
+        await self._idle.wait()
         await self._in(self._writer, self._close)
         self._writer.shutdown()
         self._reader.shutdown()
@@ -184,33 +186,40 @@ class SqliteStore:
             del self._index[key]
         else:
             self._index[key] = _Position(created, revision)
-        done = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[int] = loop.create_future()
         self._queue.append(_Write(Change(key, value, revision, created), before, done))
-        if self._committing is None:
-            self._committing = asyncio.get_running_loop().create_task(self._commit(), name="store-commit")
+        if self._idle.is_set():
+            self._idle.clear()
+            # With whatever else is written before the loop has been round.
+            loop.call_soon(self._commit, loop)
         # The write happens whether or not its caller goes on waiting.
-        return await asyncio.shield(done)
+        return await done
 
-    async def _commit(self) -> None:
-        try:
-            while self._queue:
-                batch, self._queue = self._queue, []
-                changes = [write.change for write in batch]
-                try:
-                    await self._in(self._writer, lambda changes=changes: self._insert(changes))  # type: ignore[misc]
-                except Unavailable as error:
-                    self._undo(batch + self._queue, error)
-                    continue
-                self._revision = changes[-1].revision
-                self._hub.publish(changes)
-                self._reached.advance(self._revision)
-                for write in batch:
-                    if not write.done.done():
-                        write.done.set_result(write.change.revision)
-        finally:
-            self._committing = None
+    def _commit(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Hand the writer thread all that has come while it was busy."""
+        batch, self._queue = self._queue, []
+        if batch:
+            self._writer.submit(self._insert_and_tell, batch, loop)
+        else:
+            self._idle.set()
 
-    def _undo(self, writes: list[_Write], error: Unavailable) -> None:
+    def _committed(self, batch: list[_Write], failure: Exception | None, loop: asyncio.AbstractEventLoop) -> None:
+        if failure is not None:
+            self._undo(batch + self._queue, failure)
+            self._commit(loop)
+            return
+        self._commit(loop)
+        changes = [write.change for write in batch]
+        self._revision = changes[-1].revision
+        self._hub.publish(changes)
+        self._reached.advance(self._revision)
+        for write in batch:
+            if not write.done.done():
+                write.done.set_result(write.change.revision)
+
+    def _undo(self, writes: list[_Write], failure: Exception) -> None:
+        error = f"{self._path}: {failure}"
         log.error("a commit of %d writes failed: %s", len(writes), error)
         self._queue = []
         for write in reversed(writes):
@@ -219,7 +228,7 @@ class SqliteStore:
             else:
                 self._index[write.change.key] = write.before
             if not write.done.done():
-                write.done.set_exception(Unavailable(str(error)))
+                write.done.set_exception(Unavailable(error))
                 # Its caller may have gone away; then nobody else will look at it.
                 write.done.exception()
         self._assigned = self._revision
@@ -258,18 +267,24 @@ class SqliteStore:
         rows = self._write_connection.execute(newest_rows)
         self._index = {key: _Position(created, revision) for key, created, revision, deleted in rows if not deleted}
 
+    def _insert_and_tell(self, batch: list[_Write], loop: asyncio.AbstractEventLoop) -> None:
+        failure: Exception | None = None
+        try:
+            self._insert([write.change for write in batch])
+        except Exception as error:
+            failure = error
+        loop.call_soon_threadsafe(self._committed, batch, failure, loop)
+
     def _insert(self, changes: list[Change]) -> None:
         connection = self._write_connection
+        if len(changes) <= ROWS_AT_ONCE:
+            # Which is a transaction of its own.
+            connection.execute(*_insertion(changes))
+            return
         connection.execute("BEGIN IMMEDIATE")
         try:
-            at = 0
-            for rows in ROWS_AT_ONCE:
-                while len(changes) - at >= rows:
-                    values: list[Any] = []
-                    for change in changes[at : at + rows]:
-                        values += (change.revision, change.key, change.value, change.created)
-                    connection.execute(_insertion(rows), values)
-                    at += rows
+            for at in range(0, len(changes), ROWS_AT_ONCE):
+                connection.execute(*_insertion(changes[at : at + ROWS_AT_ONCE]))
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:
@@ -335,8 +350,16 @@ class SqliteStore:
             self._lock.close()
 
 
+def _insertion(changes: Sequence[Change]) -> tuple[str, list[Any]]:
+    """The statement, and what it inserts."""
+    values: list[Any] = []
+    for change in changes:
+        values += (change.revision, change.key, change.value, change.created)
+    return _insertion_of(len(changes)), values
+
+
 @functools.cache
-def _insertion(rows: int) -> str:
+def _insertion_of(rows: int) -> str:
     return "INSERT INTO log (revision, key, value, created) VALUES " + ", ".join(["(?, ?, ?, ?)"] * rows)
 
 
