@@ -13,6 +13,7 @@ from typing import Protocol
 from pybernetes.cluster import layout, logs, progress
 from pybernetes.kits import chance as chances
 from pybernetes.kits import clock as clocks
+from pybernetes.kits import garbage
 
 log = logging.getLogger(__name__)
 
@@ -99,6 +100,7 @@ async def _until_stopped(part: Part, clock: clocks.Clock, tell: Tell) -> int:
         await asyncio.wait((starting, stopped), return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
             starting.result()
+            garbage.look_seldom()
             tell("ready")
             await stopped
     except CannotStart as error:
