@@ -164,13 +164,14 @@ async def test_they_wait_for_their_turn_on_the_event_loop() -> None:
 
 async def test_as_many_are_let_in_as_will_fill_a_turn() -> None:
     of = level(VirtualClock(), 100)
-    of.learn(1, 0.002)
+    of.learn(1, turns.TURN / 3)
     of.enter(flow(), widths.ONE, 15.0).charge(turns.TURN)
     waiting = [of.enter(flow(str(number)), widths.ONE, 15.0) for number in range(9)]
+    # It has had one already, which half of the turn goes for.
     await asyncio.sleep(0)
-    assert of.waiting == 6
+    assert of.waiting == 7
     for _ in range(20):
-        of.learn(1, 0.0005)
+        of.learn(1, turns.TURN / 20)
     await asyncio.sleep(0)
     assert of.waiting == 0
     assert len(waiting) == 9

@@ -45,7 +45,7 @@ async def test_they_pass_until_a_turn_is_used_up() -> None:
     level = Level(shared)
     passed = 0
     while shared.lets(level):
-        shared.charge(level, 0.001, 0.0)
+        shared.charge(level, turns.TURN / 5, 0.0)
         passed += 1
     assert passed == 5
     await once()
@@ -57,7 +57,7 @@ async def test_who_has_had_less_passes_in_between() -> None:
     greedy, modest = Level(shared), Level(shared)
     greedy.want(100)
     await once()
-    shared.charge(greedy, 0.005, 0.0)
+    shared.charge(greedy, turns.TURN, 0.0)
     assert not shared.lets(greedy)
     assert shared.lets(modest)
     shared.charge(modest, 0.003, 0.0)
@@ -70,11 +70,11 @@ async def test_who_has_had_less_passes_in_between() -> None:
 
 async def test_a_turn_is_as_long_for_many_short_as_for_few_long_ones() -> None:
     shared = turns.Turns()
-    short = Level(shared, seconds=0.0001)
+    short = Level(shared, seconds=turns.TURN / 50)
     short.want(1000)
     await once()
-    assert short.served == 50
-    long = Level(turns.Turns(), seconds=0.1)
+    assert 50 <= short.served <= 51
+    long = Level(turns.Turns(), seconds=turns.TURN * 20)
     long.want(3)
     await once()
     assert long.served == 1
@@ -101,6 +101,22 @@ def test_levels_that_want_all_they_get_share_by_weight(of: list[tuple[int, float
         assert max(shares) - min(shares) <= 2 * largest + 1e-9
 
     asyncio.run(run())
+
+
+async def test_what_comes_on_top_makes_the_next_turn_shorter() -> None:
+    shared = turns.Turns()
+    level = Level(shared, seconds=turns.TURN / 10)
+    level.want(1000)
+    await once()
+    before = level.served
+    shared.charge(level, turns.TURN / 5, 0.0)
+    await once()
+    assert level.served - before == 8
+    # But it is half of a turn at least, however much that was.
+    before = level.served
+    shared.charge(level, turns.TURN * 100, 0.0)
+    await once()
+    assert level.served - before == 5
 
 
 async def test_a_wrong_estimate_is_made_up_for() -> None:
