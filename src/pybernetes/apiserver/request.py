@@ -90,6 +90,15 @@ class Seats(Protocol):
     def leave(self) -> None: ...
 
 
+class Written(NamedTuple):
+    """What the object in a body says of itself, as its client sent it."""
+
+    namespace: str
+    name: str
+    uid: str
+    resource_version: str
+
+
 class Request(msgspec.Struct, kw_only=True, dict=False):
     """One request. `headers` has lower-case names.
 
@@ -115,6 +124,7 @@ class Request(msgspec.Struct, kw_only=True, dict=False):
     head: bytes = b""
     # What is noted for the audit.
     annotations: dict[str, str] = {}
+    written: Written | None = None
     # Called when a request that lasts has come to its end.
     finished: Callable[[], None] | None = None
     # How long its client wants to wait, in seconds; 0: as long as the server lets it.

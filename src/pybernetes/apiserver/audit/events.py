@@ -22,16 +22,22 @@ _ESCAPED = ((b"&", b"\\u0026"), (b"<", b"\\u003c"), (b">", b"\\u003e"))
 _SEPARATORS = (("\u2028".encode(), b"\\u2028"), ("\u2029".encode(), b"\\u2029"))
 
 
-def reference(attributes: requests.Attributes) -> bytes:
-    """The `objectRef` member and the comma before it; nothing for paths that are no objects'."""
+def reference(attributes: requests.Attributes, written: requests.Written | None = None) -> bytes:
+    """The `objectRef` member and the comma before it; nothing for paths that are no objects'.
+
+    What the path does not say, the body may.
+    """
     if not attributes.is_resource:
         return b""
+    said = written or requests.Written("", "", "", "")
     tree = {
         "resource": attributes.resource,
-        "namespace": attributes.namespace,
-        "name": attributes.name,
+        "namespace": attributes.namespace or said.namespace,
+        "name": attributes.name or said.name,
+        "uid": said.uid,
         "apiGroup": attributes.group,
         "apiVersion": attributes.version,
+        "resourceVersion": said.resource_version,
         "subresource": attributes.subresource,
     }
     return b',"objectRef":%b' % encoded({name: value for name, value in tree.items() if value})

@@ -27,11 +27,11 @@ class Form(msgspec.Struct):
     scope: policy.Scope
     user: requests.User
     attributes: requests.Attributes
-    # Up to the id; the URI of a request without a query; from the verb to the user; from the addresses to the object.
+    # Up to the id; the URI of a request without a query; from the verb to the user; where it came from.
     begun: bytes = b""
     uri: bytes = b""
     who: bytes = b""
-    about: bytes = b""
+    origin: bytes = b""
     # All between the URI and the time of a request that has been received.
     received: bytes = b""
     # What the scope comes to: the level, which stages are noted, and that no objects are.
@@ -51,7 +51,7 @@ class Form(msgspec.Struct):
 
     def last(self, request: requests.Request, entry: Entry, status: bytes, now: bytes) -> bytes:
         """The line of a request that is complete, without objects."""
-        if request.user is not self.user:
+        if request.user is not self.user or request.written is not None:
             middle, end = self.filled(request, status)
         else:
             if status is not self._status or request.annotations != self._annotations:
@@ -86,7 +86,7 @@ class Form(msgspec.Struct):
             parts.append(
                 b',"authenticationMetadata":{"impersonationConstraint":%b}' % events.encoded(request.constraint)
             )
-        parts += (self.about, b',"responseStatus":', status)
+        parts += (self.origin, events.reference(self.attributes, request.written), b',"responseStatus":', status)
         if asked:
             parts += (b',"requestObject":', events.escaped(asked))
         if answered:
@@ -114,8 +114,7 @@ def form(scope: policy.Scope, request: requests.Request) -> Form:
         return Form(scope, user, attributes)
     who = b',"verb":%b,"user":%b' % (events.encoded(attributes.verb), events.user_info(user))
     forwarded, real = headers.get("x-forwarded-for", ""), headers.get("x-real-ip", "")
-    about = events.origin(request.peer, forwarded, real, headers.get("user-agent", ""))
-    about += events.reference(attributes)
+    origin = events.origin(request.peer, forwarded, real, headers.get("user-agent", ""))
     return Form(
         scope,
         user,
@@ -123,8 +122,8 @@ def form(scope: policy.Scope, request: requests.Request) -> Form:
         begun=b'%b"level":"%b","auditID":"' % (events.HEAD, scope.level.encode()),
         uri=events.encoded(request.path),
         who=who,
-        about=about,
-        received=who + about + _RECEIVED,
+        origin=origin,
+        received=who + origin + events.reference(attributes) + _RECEIVED,
         level=scope.level,
         notes_first=policy.RECEIVED not in scope.omitted,
         notes_last=policy.COMPLETE not in scope.omitted,

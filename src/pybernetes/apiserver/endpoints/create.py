@@ -22,6 +22,7 @@ async def create(scope: scopes.Scope, request: requests.Request) -> results.Resu
     """Answers 201 with the object as stored. Raises StatusError."""
     options.check(request, "CreateOptions")
     obj = bodies.decode(request, scope.kind.resource)
+    metadata.note_written(request, obj)
     return await create_object(scope, request, obj, request.attributes.namespace)
 
 

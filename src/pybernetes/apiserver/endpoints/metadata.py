@@ -5,9 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from pybernetes.api import codecs, custom, errors, times
+from pybernetes.apiserver import request as requests
 from pybernetes.apiserver.endpoints import scope as scopes
 
 MAX_GENERATED_BASE = 58
+
+
+def note_written(request: requests.Request, obj: Any) -> None:
+    """What has just been read from the body is what the audit tells of it."""
+    meta = obj.metadata
+    request.written = requests.Written(meta.namespace, meta.name, meta.uid, meta.resourceVersion)
 
 
 def fill_new(scope: scopes.Scope, obj: Any, namespace: str) -> None:

@@ -59,6 +59,7 @@ async def update(scope: scopes.Scope, request: requests.Request) -> results.Resu
 def _body(scope: scopes.Scope, request: requests.Request) -> Any:
     attributes = request.attributes
     obj = bodies.decode(request, scope.kind.resource)
+    metadata.note_written(request, obj)
     metadata.check_namespace(scope, obj, attributes.namespace)
     if obj.metadata.name and obj.metadata.name != attributes.name:
         raise errors.bad_request(

@@ -34,6 +34,7 @@ async def test_metadata() -> None:
             "POST", MAPS + "?fieldManager=m", {"metadata": {"name": "c"}}, user_agent="me", x_forwarded_for="10.0.0.9"
         )
         received, complete = seen(server)
+        assert received["objectRef"] == {"resource": "configmaps", "namespace": "default", "apiVersion": "v1"}
         assert answer.headers["audit-id"] == received["auditID"] == complete["auditID"]
         assert received["stage"] == "RequestReceived"
         assert "responseStatus" not in received
@@ -48,10 +49,27 @@ async def test_metadata() -> None:
             "user": {"username": "admin", "groups": ["system:masters", "system:authenticated"]},
             "sourceIPs": ["10.0.0.9", "127.0.0.1"],
             "userAgent": "me",
-            "objectRef": {"resource": "configmaps", "namespace": "default", "apiVersion": "v1"},
+            "objectRef": {"resource": "configmaps", "namespace": "default", "name": "c", "apiVersion": "v1"},
             "responseStatus": {"metadata": {}, "code": 201},
             "annotations": {"authorization.k8s.io/decision": "allow", "authorization.k8s.io/reason": ""},
         }
+
+
+async def test_a_body_says_what_it_is_about() -> None:
+    async with fakes.FakeServer(audit_policy=rules(policy.Rule(level="Metadata"))) as server:
+        made = await server.client.create(fakes.config_map("c"))
+        await server.client.update(made)
+        replaced = seen(server, stage="ResponseComplete", verb="update")[-1]
+        assert replaced["objectRef"] == {
+            "resource": "configmaps",
+            "namespace": "default",
+            "name": "c",
+            "uid": made.metadata.uid,
+            "apiVersion": "v1",
+            "resourceVersion": made.metadata.resourceVersion,
+        }
+        await server.ask("POST", MAPS, {"metadata": {"generateName": "c-"}})
+        assert "name" not in seen(server)[-1]["objectRef"]
 
 
 async def test_objects() -> None:
