@@ -90,6 +90,8 @@ def build(
             raise
         except asyncio.CancelledError:
             if not request.expired:
+                if auditor is not None and entry is not None:
+                    auditor.abandoned(request, entry)
                 raise
             failure = _expired(request)
             metrics.count(request, failure.code, began)

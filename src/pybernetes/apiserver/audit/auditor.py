@@ -58,7 +58,7 @@ class Backend(Protocol):
 
 
 class Auditor:
-    """Requests come by `begin`, and then to one of `answered`, `refused` and `panicked`; or they come by `unknown`."""
+    """Requests come by `begin`, and then to one of the others; or they come by `unknown`."""
 
     def __init__(
         self, rules: policy.Policy, backends: Sequence[Backend], *, clock: clocks.Clock, chance: chances.Chance
@@ -120,6 +120,11 @@ class Auditor:
         """It has come to an error."""
         answer = codecs.encode(error.status) if entry.form.scope.has_response else b""
         self._complete(request, entry, events.status_of(error.status), answer)
+
+    def abandoned(self, request: requests.Request, entry: forms.Entry) -> None:
+        """Its client has gone, and it has come to nothing that it could be told."""
+        status = meta_v1.Status(status="Success", message="Connection closed early", code=200)
+        self._complete(request, entry, events.status_of(status), b"")
 
     def unknown(self, request: requests.Request, error: errors.StatusError) -> None:
         """It has come to that nobody knows who asks."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from pybernetes.apiserver import audit, results
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver.audit import policy
 from pybernetes.kits.chance import Chance
-from pybernetes.kits.clock import VirtualClock
+from pybernetes.kits.clock import VirtualClock, settle
 from tests.fakes import apiserver as fakes
 
 MAPS = "/api/v1/namespaces/default/configmaps"
@@ -141,6 +142,22 @@ async def test_watches_start_and_complete() -> None:
         async with server.client.watch(core_v1.ConfigMap, "default"):
             assert seen(server)[-1]["stage"] == "ResponseStarted"
         assert seen(server)[-1]["stage"] == "ResponseComplete"
+
+
+async def test_a_client_that_goes_is_noted_too() -> None:
+    async with fakes.FakeServer(audit_policy=rules(policy.Rule(level="Metadata"))) as server:
+        server.store.before_put = lambda key: asyncio.Event().wait()
+        creating = asyncio.ensure_future(server.client.create(fakes.config_map("c")))
+        await settle()
+        assert [one["stage"] for one in seen(server)] == ["RequestReceived"]
+        creating.cancel()
+        await asyncio.wait([creating])
+        assert seen(server, stage="ResponseComplete")[-1]["responseStatus"] == {
+            "metadata": {},
+            "status": "Success",
+            "message": "Connection closed early",
+            "code": 200,
+        }
 
 
 async def test_a_client_may_name_the_audit() -> None:
