@@ -62,9 +62,14 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
         """The URL path: `/apis/apps/v1/namespaces/default/deployments/web/scale`."""
         root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
-        middle = f"/namespaces/{quote(namespace, safe='')}" if self.namespaced and namespace else ""
-        tail = f"/{quote(name, safe=':')}" if name else ""
+        middle = f"/namespaces/{_quoted(namespace)}" if self.namespaced and namespace else ""
+        tail = f"/{_quoted(name, ':')}" if name else ""
         return f"{root}{middle}/{self.name}{tail}" + (f"/{subresource}" if subresource else "")
+
+
+@functools.lru_cache(maxsize=4096)
+def _quoted(text: str, safe: str = "") -> str:
+    return quote(text, safe=safe)
 
 
 def load_type(type_name: str) -> Any:

@@ -104,7 +104,7 @@ class LabelSelector:
         for key, value in self._pairs:
             if labels.get(key) != value:
                 return False
-        return all(term.matches(labels) for term in self._rest)
+        return not self._rest or all(term.matches(labels) for term in self._rest)
 
     def exact(self, key: str) -> str | None:
         """The one value that it asks of that label, if it asks for exactly one."""

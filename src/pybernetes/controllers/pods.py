@@ -35,11 +35,11 @@ def is_terminal(pod: core_v1.Pod) -> bool:
 
 
 def is_active(pod: core_v1.Pod) -> bool:
-    return not is_terminal(pod) and pod.metadata.deletionTimestamp is None
+    return pod.metadata.deletionTimestamp is None and not is_terminal(pod)
 
 
 def is_terminating(pod: core_v1.Pod) -> bool:
-    return not is_terminal(pod) and pod.metadata.deletionTimestamp is not None
+    return pod.metadata.deletionTimestamp is not None and not is_terminal(pod)
 
 
 def available_in(pod: core_v1.Pod, *, min_ready: int, now: float) -> float | None:

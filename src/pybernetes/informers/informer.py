@@ -46,7 +46,7 @@ class Informer(Generic[T]):
         """Call `handler(old, new)` for every change: (None, new) added, (old, None) deleted."""
         self._handlers.append(handler)
         for obj in self._cache.list():
-            _tell(handler, None, obj)
+            _tell((handler,), None, obj)
 
     def forget_readers(self) -> None:
         """Have no handlers and no indexes, but go on."""
@@ -85,27 +85,26 @@ class Informer(Generic[T]):
 
     def _put(self, key: str, obj: T) -> None:
         old = self._cache.put(key, obj)
-        for handler in self._handlers:
-            _tell(handler, old, obj)
+        _tell(self._handlers, old, obj)
 
     def _remove(self, key: str, last: T | None) -> None:
         """`last` is the object's last state, where the server told it; what the cache had otherwise."""
         old = self._cache.remove(key)
         if old is None:
             return
-        for handler in self._handlers:
-            _tell(handler, last if last is not None else old, None)
+        _tell(self._handlers, last if last is not None else old, None)
 
 
-def _tell(handler: Handler[T], old: T | None, new: T | None) -> None:
-    causes.arrive(new if new is not None else old)
-    try:
-        handler(old, new)
-    except Exception:
-        # One reader's mistake must not stop the others, nor the watch.
-        log.exception("an informer's handler failed")
-    finally:
-        causes.arrive(None)
+def _tell(handlers: Iterable[Handler[T]], old: T | None, new: T | None) -> None:
+    because = new if new is not None else old
+    for handler in handlers:
+        causes.arrive(because)
+        try:
+            handler(old, new)
+        except Exception:
+            # One reader's mistake must not stop the others, nor the watch.
+            log.exception("an informer's handler failed")
+    causes.arrive(None)
 
 
 class Informers:

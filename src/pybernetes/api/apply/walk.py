@@ -13,6 +13,7 @@ import orjson
 
 from pybernetes.api import codecs, shape
 from pybernetes.api.apply import fieldset
+from pybernetes.api.types import meta_v1
 
 Set = fieldset.Set
 
@@ -181,17 +182,18 @@ def _differing(old: Any, new: Any, kind: Any) -> tuple[dict[str, Any], dict[str,
 def added(obj: Any, kind: Any) -> Set:
     """The fields that a new object, or its tree, has beyond the empty skeleton of its type, in order.
 
-    Objects come in series that differ in their metadata only (the pods of a set), so what the other members state is
-    found once for equal bytes.
+    Objects come in series (the pods of a set) that differ in what nobody owns, such as their names: what a member
+    states is found once for equal bytes.
     """
     if not codecs.is_struct(type(obj)):
         return fieldset.ordered(changes(empty(kind), obj, kind)[0])
     result: Set = {}
     untouched = _untouched(kind)
     for name, encoded in untouched.items():
-        raw = codecs.encode(getattr(obj, name))
+        member = getattr(obj, name)
+        raw = codecs.encode(_owned(member) if name == "metadata" else member)
         if raw != encoded:
-            find = _added_metadata if name == "metadata" else _added if len(raw) <= _MAX_REMEMBERED else _added_now
+            find = _added if len(raw) <= _MAX_REMEMBERED else _added_now
             result.update(find(kind, name, raw))
     return result
 
@@ -210,18 +212,24 @@ def _untouched(kind: Any) -> dict[str, bytes]:
 def _added_now(kind: Any, name: str, raw: bytes) -> Set:
     known = {key: value for key, value in empty(kind).items() if key == name}
     changed: Set = {}
-    _compare(known, {name: codecs.decode_tree(raw)}, shape.of(kind), changed, {})
+    _compare(known, ownable({name: codecs.decode_tree(raw)}), shape.of(kind), changed, {})
     return fieldset.ordered(changed)
 
 
 _added = functools.lru_cache(maxsize=512)(_added_now)
 
 
-def _added_metadata(kind: Any, name: str, raw: bytes) -> Set:
-    meta = ownable({name: codecs.decode_tree(raw)})
-    changed: Set = {}
-    _compare(ownable(empty(kind)), meta, shape.of(kind), changed, {})
-    return fieldset.ordered(changed)
+def _owned(meta: meta_v1.ObjectMeta) -> meta_v1.ObjectMeta:
+    """Without what nobody owns."""
+    return meta_v1.ObjectMeta(
+        generateName=meta.generateName,
+        labels=meta.labels,
+        annotations=meta.annotations,
+        ownerReferences=meta.ownerReferences,
+        finalizers=meta.finalizers,
+        deletionTimestamp=meta.deletionTimestamp,
+        deletionGracePeriodSeconds=meta.deletionGracePeriodSeconds,
+    )
 
 
 def _compare(old: Any, new: Any, of: shape.Shape, changed: Set, removed: Set) -> None:

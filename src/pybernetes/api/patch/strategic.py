@@ -198,26 +198,25 @@ def _ordered(merged: list[Any], order: list[Any], server_order: list[Any], merge
     """Patch items by the patch's order, the others by the server's, interleaved where the server's order allows."""
     wanted = _places(order, merge_key)
     live = _places(server_order, merge_key)
-    mine = sorted(
-        (item for item in merged if _key(item, merge_key) in wanted), key=lambda i: wanted[_key(i, merge_key)]
-    )
-    others = [item for item in merged if _key(item, merge_key) not in wanted]
-    others.sort(key=lambda item: live.get(_key(item, merge_key), len(live)))
+    keyed = [(_key(item, merge_key), item) for item in merged]
+    mine = sorted((pair for pair in keyed if pair[0] in wanted), key=lambda pair: wanted[pair[0]])
+    others = [pair for pair in keyed if pair[0] not in wanted]
+    others.sort(key=lambda pair: live.get(pair[0], len(live)))
     result: list[Any] = []
     queue = iter(mine)
     following = next(queue, None)
-    for other in others:
-        place = live.get(_key(other, merge_key))
+    for key, other in others:
+        place = live.get(key)
         while following is not None:
-            ahead = live.get(_key(following, merge_key))
+            ahead = live.get(following[0])
             if place is not None and ahead is not None and place < ahead:
                 break
-            result.append(following)
+            result.append(following[1])
             following = next(queue, None)
         result.append(other)
     if following is not None:
-        result.append(following)
-    result.extend(queue)
+        result.append(following[1])
+    result.extend(item for _, item in queue)
     return result
 
 
@@ -250,22 +249,31 @@ def _is_directive(value: Any) -> bool:
 
 def _without_directives(value: Any) -> Any:
     """For values that the original has no counterpart of: there is nothing to retain, delete from or put in order."""
+    # Few have any, and to write them out and look is quicker than to walk them.
+    return _pruned(value) if b'"$' in orjson.dumps(value) else value
+
+
+def _pruned(value: Any) -> Any:
     if isinstance(value, dict):
         return {
-            key: _without_directives(inner)
+            key: _pruned(inner)
             for key, inner in value.items()
             if key != _RETAIN and not key.startswith((_DELETE_FROM, _ORDER)) and not _is_directive(inner)
         }
     if isinstance(value, list):
-        return [_without_directives(inner) for inner in value if not _is_directive(inner)]
+        return [_pruned(inner) for inner in value if not _is_directive(inner)]
     return value
 
 
 def _without_nulls(value: Any) -> Any:
+    return _stated(value) if b"null" in orjson.dumps(value) else value
+
+
+def _stated(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _without_nulls(inner) for key, inner in value.items() if inner is not None}
+        return {key: _stated(inner) for key, inner in value.items() if inner is not None}
     if isinstance(value, list):
-        return [_without_nulls(inner) for inner in value]
+        return [_stated(inner) for inner in value]
     return value
 
 

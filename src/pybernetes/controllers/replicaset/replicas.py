@@ -31,8 +31,9 @@ def status(
 ) -> apps_v1.ReplicaSetStatus:
     """The status that these pods amount to; `failure` is why pods could not be made or removed."""
     labels = replica_set.spec.template.metadata.labels.items()
-    ready = [pod for pod in active if pods.is_ready(pod)]
     min_ready = replica_set.spec.minReadySeconds
+    # What the ready ones still have to wait until they are available.
+    waits = [wait for pod in active if (wait := pods.available_in(pod, min_ready=min_ready, now=now)) is not None]
     found = replica_set.status.conditions
     known = conditions.find(found, REPLICA_FAILURE)
     if failure is not None and known is None:
@@ -52,8 +53,8 @@ def status(
     return apps_v1.ReplicaSetStatus(
         replicas=len(active),
         fullyLabeledReplicas=sum(labels <= pod.metadata.labels.items() for pod in active),
-        readyReplicas=len(ready),
-        availableReplicas=sum(pods.is_available(pod, min_ready=min_ready, now=now) for pod in ready),
+        readyReplicas=len(waits),
+        availableReplicas=waits.count(0.0),
         terminatingReplicas=terminating,
         observedGeneration=replica_set.metadata.generation,
         conditions=found,
