@@ -26,6 +26,7 @@ def to_micro_time(seconds: float) -> str:
     return f"{_whole(whole)[:-1]}.{micro:06d}Z"
 
 
+@functools.lru_cache(maxsize=4096)
 def parse(text: str) -> float:
     """Either form, or any RFC 3339 time -> epoch seconds. Raises ValueError."""
     return datetime.fromisoformat(text).timestamp()
