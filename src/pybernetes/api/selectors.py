@@ -195,6 +195,8 @@ def from_object(selector: meta_v1.LabelSelector | None) -> LabelSelector:
         return NOTHING
     if not selector.matchLabels and not selector.matchExpressions:
         return EVERYTHING
+    if not selector.matchExpressions:
+        return _of_labels(tuple(selector.matchLabels.items()))
     terms = [requirement(key, EQUALS, [value]) for key, value in selector.matchLabels.items()]
     for expression in selector.matchExpressions:
         operator = _OBJECT_OPERATORS.get(expression.operator)
@@ -202,6 +204,12 @@ def from_object(selector: meta_v1.LabelSelector | None) -> LabelSelector:
             raise SelectorError(f'"{expression.operator}" is not a valid label selector operator')
         terms.append(requirement(expression.key, operator, expression.values))
     return LabelSelector(terms)
+
+
+@functools.lru_cache(maxsize=1024)
+def _of_labels(labels: tuple[tuple[str, str], ...]) -> LabelSelector:
+    """Controllers read the same few selectors again and again. Raises SelectorError."""
+    return LabelSelector(requirement(key, EQUALS, [value]) for key, value in labels)
 
 
 def _tokens(text: str) -> list[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
@@ -56,6 +57,10 @@ class Loop:
                 await self._handle(key)
             finally:
                 self._queue.done(key)
+            if len(self._queue):
+                # In process nothing needs to wait for anything; but what was written must reach the caches before
+                # others decide by them, and nobody may keep the event loop for thousands of keys.
+                await asyncio.sleep(0)
 
     async def _handle(self, key: str) -> None:
         try:

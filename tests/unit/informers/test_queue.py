@@ -74,6 +74,23 @@ async def test_a_cancelled_worker_passes_its_turn_on(clock: VirtualClock) -> Non
     assert await second == "a"
 
 
+async def test_the_loop_lets_others_have_a_turn_between_keys(clock: VirtualClock) -> None:
+    queue = Queue("q", clock=clock)
+    seen: list[str] = []
+
+    async def reconcile(key: str) -> None:
+        seen.append(key)
+        asyncio.get_running_loop().call_soon(seen.append, f"after {key}")
+
+    for key in "abc":
+        queue.add(key)
+    running = asyncio.ensure_future(Loop("test", queue, reconcile, clock=clock).run())
+    await settle()
+    assert seen == ["a", "after a", "b", "after b", "c", "after c"]
+    queue.close()
+    await running
+
+
 async def test_the_loop_retries_failures_and_looks_again_on_wish(clock: VirtualClock) -> None:
     queue = Queue("q", clock=clock)
     seen: list[tuple[float, str | None]] = []

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from collections.abc import Mapping, Sequence
 
-from pybernetes.api import fields
+from pybernetes.api import fields, quantity
 from pybernetes.api.types import core_v1
 from pybernetes.apiserver.resources import cells, checks, kind
 from pybernetes.apiserver.resources.core import resource_validation, scheduling_validation
@@ -14,6 +15,8 @@ _SPEC = fields.Path("spec")
 _STATUS = fields.Path("status")
 _ROLE = "node-role.kubernetes.io/"
 _OLD_ROLE = "kubernetes.io/role"
+
+Amounts = tuple[tuple[str, quantity.Quantity], ...]
 
 
 def default(node: core_v1.Node) -> None:
@@ -37,6 +40,21 @@ def validate(node: core_v1.Node) -> checks.Errors:
 
 
 def _resources(node: core_v1.Node) -> checks.Errors:
+    """Nodes come in series, and their amounts seldom change: what was found good, is known."""
+    status = node.status
+    if _are_known_good(tuple(status.capacity.items()), tuple(status.allocatable.items())):
+        return []
+    return _problems(node)
+
+
+@functools.lru_cache(maxsize=512)
+def _are_known_good(capacity: Amounts, allocatable: Amounts) -> bool:
+    return not _problems(
+        core_v1.Node(status=core_v1.NodeStatus(capacity=dict(capacity), allocatable=dict(allocatable)))
+    )
+
+
+def _problems(node: core_v1.Node) -> checks.Errors:
     problems: checks.Errors = []
     for part in ("capacity", "allocatable"):
         for name, value in getattr(node.status, part).items():

@@ -25,11 +25,18 @@ _SPEC = fields.Path("spec")
 
 def ip(value: str, path: fields.Path) -> checks.Errors:
     """Any IPv4 or IPv6 address."""
+    if _is_ip(value):
+        return []
+    return [fields.invalid(path, value, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)")]
+
+
+@functools.lru_cache(maxsize=4096)
+def _is_ip(value: str) -> bool:
     try:
         ipaddress.ip_address(value)
     except ValueError:
-        return [fields.invalid(path, value, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)")]
-    return []
+        return False
+    return True
 
 
 def pod_spec(spec: core_v1.PodSpec, path: fields.Path, *, template: bool = False) -> checks.Errors:
