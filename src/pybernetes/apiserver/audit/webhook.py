@@ -25,8 +25,8 @@ class Webhook:
     """`post(body)` sends a batch and raises OSError or TimeoutError if it did not arrive.
 
     At most `buffer` events are kept; those that come while it is full are lost, and counted. A batch goes when it has
-    `batch` events, or its first has waited for `wait` seconds. `after` is called at the end. For the
-    rest see `auditor.Backend`.
+    `batch` events, or its first has waited for `wait` seconds; it has `together` bytes at most, 0 for any number,
+    unless one event has more. `after` is called at the end. For the rest see `auditor.Backend`.
     """
 
     plugin = "webhook"
@@ -43,6 +43,7 @@ class Webhook:
         wait: float = 30.0,
         pause: float = 10.0,
         largest: int = 0,
+        together: int = 0,
         after: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._post, self._clock, self._chance = post, clock, chance
@@ -55,6 +56,7 @@ class Webhook:
         self._tasks = tasks.Tasks()
         self._sending: asyncio.Task[None] | None = None
         self.largest, self.lost = largest, 0
+        self._together = together
         self._overrun = False
 
     def start(self) -> None:
@@ -99,13 +101,26 @@ class Webhook:
                 await self._full.wait()
             finally:
                 timer.cancel()
-            lines = [self._waiting.popleft() for _ in range(min(self._batch, len(self._waiting)))]
+            lines = self._taken()
+            # What did not fit goes next, and does not wait for more.
+            is_split = bool(self._waiting) and len(lines) < self._batch
             if not self._waiting and not self._closing:
                 self._arrived.clear()
-            if len(self._waiting) < self._batch and not self._closing:
+            if len(self._waiting) < self._batch and not is_split and not self._closing:
                 self._full.clear()
             if lines:
                 await self._send(lines)
+
+    def _taken(self) -> list[bytes]:
+        """Those that go next, together."""
+        lines: list[bytes] = []
+        size = 0
+        while self._waiting and len(lines) < self._batch:
+            size += len(self._waiting[0])
+            if lines and self._together and size > self._together:
+                break
+            lines.append(self._waiting.popleft())
+        return lines
 
     async def _send(self, lines: list[bytes]) -> None:
         # In a list, which says what it is one of, events are not told what they are.

@@ -149,6 +149,18 @@ async def test_batches_go_when_they_are_full_or_old() -> None:
     assert server.sizes() == [3, 1, 1]
 
 
+async def test_large_batches_go_in_parts() -> None:
+    clock, server = VirtualClock(), Server()
+    hook = audit.Webhook(server.post, clock=clock, chance=Chance(1), batch=5, wait=10.0, together=len(LINE) * 2)
+    hook.start()
+    for _ in range(4):
+        hook.write(LINE)
+    hook.write(LINE[:-2] + b" " * len(LINE) * 3 + LINE[-2:])
+    await settle()
+    assert server.sizes() == [2, 2, 1]
+    await hook.close()
+
+
 async def test_a_server_that_is_away_is_asked_again() -> None:
     clock, server = VirtualClock(), Server()
     server.failures = 2

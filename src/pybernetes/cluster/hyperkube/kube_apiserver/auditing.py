@@ -45,6 +45,7 @@ def auditor(options: options_.Audit, clock: clocks.Clock, chance: chances.Chance
                 wait=options.sending.wait,
                 pause=options.pause,
                 largest=options.sending.largest,
+                together=options.sending.together,
                 after=client.close,
             )
         )

@@ -46,9 +46,6 @@ NOT_NEGATIVE = (
     "etcd-compaction-interval",
     "max-requests-inflight",
     "max-mutating-requests-inflight",
-    "audit-log-maxage",
-    "audit-log-maxbackup",
-    "audit-log-maxsize",
 )
 
 
@@ -69,13 +66,14 @@ class Etcd:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batching:
-    """How audit events get to a backend. `wait` is in seconds, 0 for at once; `largest` in bytes, 0 for any size;
-    `strict` refuses requests that cannot be noted."""
+    """How audit events get to a backend. `wait` is in seconds, 0 for at once; `largest` and `together` are in
+    bytes, of an event and of a batch, 0 for any size; `strict` refuses requests that cannot be noted."""
 
     buffer: int
     size: int
     wait: float
     largest: int
+    together: int
     strict: bool
 
 
@@ -277,10 +275,19 @@ def _auditing(given: Mapping[str, Any]) -> Iterator[str]:
             known = ",".join(audit_flags.MODES)
             yield f'invalid audit {of} mode {mode}, allowed modes are "{known}"'
         buffer, size = given[f"audit-{of}-batch-buffer-size"], given[f"audit-{of}-batch-max-size"]
-        if buffer <= 0:
+        if mode == "batch" and buffer <= 0:
             yield f"invalid audit batch {of} buffer size {buffer}, must be a positive number"
-        if size <= 0:
+        if mode == "batch" and size <= 0:
             yield f"invalid audit batch {of} max batch size {size}, must be a positive number"
+        event, together = given[f"audit-{of}-truncate-max-event-size"], given[f"audit-{of}-truncate-max-batch-size"]
+        if event <= 0:
+            yield f"invalid audit truncate {of} max event size {event}, must be a positive number"
+        elif together < event:
+            words = f"must be greater than max event size ({event})"
+            yield f"invalid audit truncate {of} max batch size {together}, {words}"
+    for name in ("audit-log-maxage", "audit-log-maxbackup", "audit-log-maxsize"):
+        if given[name] < 0:
+            yield f"--{name} {given[name]} can't be a negative number"
 
 
 def _plugins(on: list[str], off: list[str], exactly: list[str]) -> Iterator[str]:
@@ -331,11 +338,13 @@ def _audit(given: Mapping[str, Any]) -> Audit | None:
 
 
 def _batching(given: Mapping[str, Any], of: str) -> Batching:
+    truncates = given[f"audit-{of}-truncate-enabled"]
     return Batching(
         buffer=given[f"audit-{of}-batch-buffer-size"],
         size=given[f"audit-{of}-batch-max-size"],
         wait=given[f"audit-{of}-batch-max-wait"] if given[f"audit-{of}-mode"] == "batch" else 0.0,
-        largest=given[f"audit-{of}-truncate-max-event-size"] if given[f"audit-{of}-truncate-enabled"] else 0,
+        largest=given[f"audit-{of}-truncate-max-event-size"] if truncates else 0,
+        together=given[f"audit-{of}-truncate-max-batch-size"] if truncates else 0,
         strict=given[f"audit-{of}-mode"] == "blocking-strict",
     )
 

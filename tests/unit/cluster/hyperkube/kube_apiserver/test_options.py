@@ -173,13 +173,22 @@ def test_audit(tmp_path: pathlib.Path) -> None:
         "--audit-webhook-truncate-enabled",
     ).audit
     assert got is not None
-    assert got.sending == options.Batching(buffer=10000, size=400, wait=5.0, largest=102400, strict=False)
+    assert got.sending == options.Batching(
+        buffer=10000, size=400, wait=5.0, largest=102400, together=10485760, strict=False
+    )
     got = read(policy, "--audit-log-path=-", "--audit-log-mode=blocking-strict").audit
     assert got is not None
     assert got.logging.strict
     modes = '"batch,blocking,blocking-strict"'
     assert refused("--audit-log-mode=slow") == f"invalid audit log mode slow, allowed modes are {modes}"
     assert "must be a positive number" in refused("--audit-webhook-batch-max-size=0")
+    assert read("--audit-log-batch-max-size=0").audit is None
+    assert "audit truncate log max event size 0, must be" in refused("--audit-log-truncate-max-event-size=0")
+    assert (
+        refused("--audit-log-truncate-max-batch-size=7")
+        == "invalid audit truncate log max batch size 7, must be greater than max event size (102400)"
+    )
+    assert refused("--audit-log-maxage=-1") == "--audit-log-maxage -1 can't be a negative number"
     assert "No such file" in refused("--audit-policy-file=/none", "--audit-log-path=-")
 
 

@@ -25,7 +25,8 @@ def _batching(of: str, *, mode: str, size: int, wait: float) -> Iterator[Flag]:
     yield Flag(
         f"audit-{of}-truncate-enabled", values.BOOL, False, "Leave the objects out of events that are large.", GROUP
     )
-    yield Flag(f"audit-{of}-truncate-max-event-size", values.INT, 102400, "What is large, in bytes.", GROUP)
+    yield Flag(f"audit-{of}-truncate-max-event-size", values.INT, 100 << 10, "What is large, in bytes.", GROUP)
+    yield Flag(f"audit-{of}-truncate-max-batch-size", values.INT, 10 << 20, "How many bytes go at once.", GROUP)
 
 
 TABLE = (
