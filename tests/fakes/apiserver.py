@@ -157,11 +157,17 @@ class Kept:
 class FakeServer:
     """`async with FakeServer() as server`; keyword arguments are fields of the server's `Settings`.
 
-    With an audit policy, `audited.events` are its events.
+    With an audit policy, `audited.events` are its events. Servers that share a store need seeds of their own, or they
+    give the same uids to different objects.
     """
 
     def __init__(
-        self, *, store: FragileStore | None = None, audit_policy: audit.Policy | None = None, **fields: Any
+        self,
+        *,
+        store: FragileStore | None = None,
+        audit_policy: audit.Policy | None = None,
+        seed: int = 7,
+        **fields: Any,
     ) -> None:
         self.audited = Kept()
         self.clock = VirtualClock()
@@ -171,7 +177,7 @@ class FakeServer:
             settings.Settings(**given),
             self.store,
             clock=self.clock,
-            chance=Chance(7),
+            chance=Chance(seed),
             auditor=None
             if audit_policy is None
             else audit.Auditor(audit_policy, [self.audited], clock=self.clock, chance=Chance(8)),

@@ -53,7 +53,7 @@ async def pair(etcd: etcds.Etcd, wire: etcds.Wire, tmp_path: pathlib.Path) -> As
         )
         for url in (etcd.url, wire.url)
     ]
-    a, b = (fakes.FakeServer(store=store) for store in opened)  # type: ignore[arg-type]
+    a, b = (fakes.FakeServer(store=store, seed=seed) for seed, store in enumerate(opened))  # type: ignore[arg-type]
     await asyncio.gather(a.__aenter__(), b.__aenter__())
     yield Pair(a, b)
     await a.__aexit__()
