@@ -5,7 +5,8 @@ from __future__ import annotations
 import collections
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from pybernetes.api import errors
 from pybernetes.apiserver import request as requests
@@ -19,8 +20,7 @@ HOT = 30
 WINDOW = 60.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class Call(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One request. `agent` is its User-Agent, `code` 0 where nobody was told; `revision` what a write came to."""
 
     time: float

@@ -66,6 +66,18 @@ def test_the_job_of_a_start() -> None:
     assert job.metadata.ownerReferences[0].kind == "CronJob"
 
 
+def test_of_a_job_it_matters_whether_and_when_it_ended() -> None:
+    job = decide.job_for(made(), BORN + 60)
+    running, done = codecs.copy(job), codecs.copy(job)
+    running.status.active = 1
+    assert decide.facts(running) == decide.facts(job)
+    done.status.conditions = [batch_v1.JobCondition(type="Complete", status="True")]
+    assert decide.facts(done) != decide.facts(job)
+    later = codecs.copy(done)
+    later.status.completionTime = times.to_time(BORN + 70)
+    assert decide.facts(later) != decide.facts(done)
+
+
 async def names(c: Cluster) -> list[str]:
     return sorted(job.metadata.name for job in (await c.client().list(batch_v1.Job, "default")).items)
 

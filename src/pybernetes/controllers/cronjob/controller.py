@@ -36,6 +36,9 @@ class CronJobs:
         await self._context.reconcile(NAME, self._queue, self.reconcile, after=(self._cron_jobs, self._jobs))
 
     def _job_changed(self, old: batch_v1.Job | None, new: batch_v1.Job | None) -> None:
+        if old is not None and new is not None and decide.facts(old) == decide.facts(new):
+            # Jobs write their status several times; it matters here when they have ended.
+            return
         for job in (old, new):
             reference = owners.controller_of(job) if job is not None else None
             if job is not None and reference is not None and reference.kind == "CronJob":

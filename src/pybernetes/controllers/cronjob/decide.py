@@ -97,6 +97,12 @@ def outcome(job: batch_v1.Job) -> str:
     return ""
 
 
+def facts(job: batch_v1.Job) -> tuple[str, str, str, str | None]:
+    """What of a Job is gone by here: two states with the same facts lead to the same."""
+    reference = owners.controller_of(job)
+    return job.metadata.uid, reference.uid if reference is not None else "", outcome(job), job.status.completionTime
+
+
 def superfluous(cron_job: batch_v1.CronJob, own: list[batch_v1.Job]) -> list[batch_v1.Job]:
     """Ended Jobs beyond the history limits, the oldest first."""
     found: list[batch_v1.Job] = []
