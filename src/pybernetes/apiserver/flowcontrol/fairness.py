@@ -55,6 +55,8 @@ class Fairness:
         self._leaving: list[levels.Level] = []
         self._ordered: list[flowcontrol_v1.FlowSchema] = []
         self._classes: remembered.Remembered[Class] = remembered.Remembered()
+        # Schemas do not go by the names of objects: what is found for one is so for all others like it.
+        self._alike: dict[tuple[object, ...], Class] = {}
         self._stale = True
         self._timer: clocks.Timer | None = None
         self._quiet = 0
@@ -96,6 +98,7 @@ class Fairness:
     def _configure(self) -> None:
         self._stale = False
         self._classes.clear()
+        self._alike.clear()
         configured = {level.metadata.name: level for level in mandatory.priority_levels() if _is_fixed(level)}
         for item in self._configurations.select(selection.EVERYTHING).items:
             level = item.peek(flowcontrol_v1.PriorityLevelConfiguration)
@@ -122,6 +125,17 @@ class Fairness:
         """None for requests that take as long as their clients like."""
         if longrunning.is_long(attributes) and attributes.verb != "watch":
             return None
+        path = "" if attributes.is_resource else attributes.path
+        what = (attributes.group, attributes.resource, attributes.subresource, attributes.namespace, path)
+        like = (user.name, user.groups, attributes.verb, *what)
+        found = self._alike.get(like)
+        if found is None:
+            if len(self._alike) >= remembered.MOST:
+                self._alike.clear()
+            found = self._alike[like] = self._class(user, attributes)
+        return self._classes.put(user, attributes, found)
+
+    def _class(self, user: requests.User, attributes: requests.Attributes) -> Class:
         # The last one of all takes everything.
         schema = next((one for one in self._ordered if classify.matches(one, user, attributes)), self._ordered[-1])
         level = self.levels[schema.spec.priorityLevelConfiguration.name]
@@ -131,13 +145,12 @@ class Fairness:
             f"X-Kubernetes-Pf-Flowschema-Uid: {schema.metadata.uid}\r\n"
             f"X-Kubernetes-Pf-Prioritylevel-Uid: {level.config.metadata.uid}\r\n"
         )
-        made = Class(
+        return Class(
             level=level,
             narrow=levels.Narrow(level, flow),
             head=head.encode(),
             one_seat=level.exempt or attributes.verb == "get" or not attributes.is_resource,
         )
-        return self._classes.put(user, attributes, made)
 
     def _width(self, request: requests.Request, level: levels.Level) -> widths.Width:
         at = request.attributes
