@@ -6,7 +6,9 @@ holds again and again: a tenth of its time, and a tenth of a second at once wher
 
 from __future__ import annotations
 
+import contextlib
 import gc
+from collections.abc import Iterator
 
 # So many objects more than before, and the young ones are looked at (Python's own is 700); and every tenth time, as is
 # Python's own, the older ones.
@@ -17,3 +19,18 @@ def look_seldom() -> None:
     """To be called when all is loaded and started, which is then not looked at again."""
     gc.freeze()
     gc.set_threshold(*THRESHOLDS)
+
+
+@contextlib.contextmanager
+def seldom() -> Iterator[None]:
+    """Seldom while the body runs, in a process that is somebody else's: what there is may be looked at again."""
+    before = gc.get_threshold()
+    if before == THRESHOLDS:
+        # Whoever has said so first takes it back.
+        yield
+        return
+    gc.set_threshold(*THRESHOLDS)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)

@@ -32,7 +32,7 @@ from pybernetes.cluster import plane as planes
 from pybernetes.cluster import tools as toolboxes
 from pybernetes.kits import chance as chances
 from pybernetes.kits import clock as clocks
-from pybernetes.kits import tasks
+from pybernetes.kits import garbage, tasks
 from pybernetes.kubelet import fleet
 from pybernetes.kubelet.fleet import nodes as fleet_nodes
 from pybernetes.runtime.simulated import scripts
@@ -140,8 +140,9 @@ class Cluster:
             clock=self.clock,
             chance=self.chance,
         )
-        await plane.start()
-        await self._run()
+        with garbage.seldom():
+            await plane.start()
+            await self._run()
         return self
 
     async def _run(self) -> None:
@@ -285,7 +286,8 @@ class Cluster:
         """Let virtual time pass (`"90s"`, `"24h"`, seconds); everything due on the way happens, in order."""
         if not isinstance(self.clock, clocks.VirtualClock):
             raise RuntimeError("time passes by itself here; start the cluster with `Cluster(virtual=True)`")
-        await self.clock.advance(seconds(duration))
+        with garbage.seldom():
+            await self.clock.advance(seconds(duration))
 
     # State
 

@@ -16,3 +16,13 @@ def test_what_is_there_already_is_not_looked_at_again() -> None:
     finally:
         gc.set_threshold(*thresholds)
         gc.unfreeze()
+
+
+def test_for_a_while() -> None:
+    before = gc.get_threshold()
+    with garbage.seldom():
+        assert gc.get_threshold() == garbage.THRESHOLDS
+        with garbage.seldom():
+            pass
+        assert gc.get_threshold() == garbage.THRESHOLDS
+    assert gc.get_threshold() == before
