@@ -122,6 +122,14 @@ class TestCreate:
         assert answer.code == code
         assert message in answer.message
 
+    async def test_a_version_is_the_last_thing_it_is_refused_for(self, server: fakes.FakeServer) -> None:
+        versioned = {"metadata": {"name": "A_B", "resourceVersion": "1"}}
+        answer = await server.ask("POST", MAPS, versioned)
+        assert (answer.code, answer.tree()["reason"]) == (422, "Invalid")
+        versioned["metadata"]["name"] = "a"
+        assert (await server.ask("POST", f"{MAPS}?dryRun=All", versioned)).code == 201
+        assert (await server.ask("POST", MAPS, versioned)).code == 400
+
     async def test_is_asked_of_a_collection(self, server: fakes.FakeServer) -> None:
         assert (await server.ask("POST", f"{MAPS}/a", {"metadata": {"name": "b"}})).code == 405
         assert (await server.ask("PUT", MAPS, {"metadata": {"name": "b"}})).code == 405

@@ -33,8 +33,6 @@ async def create_object(
     resource = scope.kind.resource
     dry_run = options.is_dry_run(request)
     metadata.check_namespace(scope, obj, namespace)
-    if obj.metadata.resourceVersion:
-        raise errors.bad_request("resourceVersion should not be set on objects to be created")
     generated = not obj.metadata.name and bool(obj.metadata.generateName)
     metadata.fill_new(scope, obj, namespace)
     attributes = plugin.Attributes(
@@ -81,6 +79,9 @@ async def create_object(
             if reservation is not None:
                 await reservation.give_back()
             return results.Made(obj, 201, scope.kind)
+        if obj.metadata.resourceVersion:
+            # Refused only where it would be stored, so that admission says first what it has against the object.
+            raise errors.bad_request("resourceVersion should not be set on objects to be created")
         item = await _store(scope, obj, namespace, generated=generated)
     except BaseException:
         if reservation is not None:
