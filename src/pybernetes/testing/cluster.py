@@ -113,6 +113,7 @@ class Cluster:
         self._load_balancer_pool = tuple(load_balancer_pool)
         self._plane: planes.ControlPlane | None = None
         self._tasks = tasks.Tasks()
+        self._alive = contextlib.ExitStack()
         self._lending = toolboxes.Lending(
             lambda component: self.api.client(simulated.FLEET, agent=component), clock=self.clock, chance=self.chance
         )
@@ -123,6 +124,7 @@ class Cluster:
 
     async def start(self) -> Cluster:
         """Returns when the nodes are Ready and pods can be created."""
+        self._alive.enter_context(garbage.seldom())
         if self._scheduler:
             # Loaded by a thread otherwise, which may take its time now and not in the next run.
             importlib.import_module(scheduling.ASSEMBLY)
@@ -140,9 +142,8 @@ class Cluster:
             clock=self.clock,
             chance=self.chance,
         )
-        with garbage.seldom():
-            await plane.start()
-            await self._run()
+        await plane.start()
+        await self._run()
         return self
 
     async def _run(self) -> None:
@@ -167,6 +168,7 @@ class Cluster:
         if self._plane is not None:
             await self._plane.close()
         await self._store.close()
+        self._alive.close()
         if self._folder is not None:
             self._folder.cleanup()
 
@@ -286,8 +288,7 @@ class Cluster:
         """Let virtual time pass (`"90s"`, `"24h"`, seconds); everything due on the way happens, in order."""
         if not isinstance(self.clock, clocks.VirtualClock):
             raise RuntimeError("time passes by itself here; start the cluster with `Cluster(virtual=True)`")
-        with garbage.seldom():
-            await self.clock.advance(seconds(duration))
+        await self.clock.advance(seconds(duration))
 
     # State
 
