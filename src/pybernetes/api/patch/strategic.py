@@ -67,6 +67,9 @@ def _shape_of(of: shape.Shape, name: str) -> shape.Shape:
 
 
 def _merge_member(result: dict[str, Any], key: str, value: Any, of: shape.Shape) -> None:
+    if not isinstance(value, (dict, list)):
+        result[key] = value
+        return
     current = result.get(key)
     if isinstance(value, dict) and isinstance(current, dict):
         inner = _shape_of(of, key)
