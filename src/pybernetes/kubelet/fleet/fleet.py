@@ -114,6 +114,8 @@ class Fleet:
         async def work() -> None:
             while waiting:
                 await self._make_node(waiting.pop())
+                # In process nothing waits, and whoever works on nodes is to begin with those that there are.
+                await asyncio.sleep(0)
 
         await asyncio.gather(*(work() for _ in range(min(AT_ONCE, len(waiting)))))
         self.ready.set()
