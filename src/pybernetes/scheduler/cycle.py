@@ -1,7 +1,7 @@
 """Chooses nodes for pods of one shape: filters and scores all nodes at once, then places pod after pod.
 
-After a placement only the rows touched by it are worked out anew (by plugins that are not `wide`), so a thousand pods
-of one ReplicaSet cost a thousand look-ups of a maximum, not a thousand cycles.
+After a placement only the rows touched by it are looked at anew (by plugins that are not `wide`, see `narrow`), so a
+thousand pods of one ReplicaSet cost a thousand look-ups of a maximum, not a thousand cycles.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pybernetes.kits.chance import Chance
+from pybernetes.scheduler import narrow, ranking
 from pybernetes.scheduler import nodes as tables
 from pybernetes.scheduler import shape as shapes
 from pybernetes.scheduler.plugins import plugin
@@ -52,13 +53,6 @@ class Reserved(NamedTuple):
     plan: Any
 
 
-class _Scorer(NamedTuple):
-    name: str
-    weight: int
-    plugin: plugin.Plugin
-    state: Any
-
-
 class Cycle:
     """The decision for one shape; valid while `nodes.version` stays what it was."""
 
@@ -69,33 +63,24 @@ class Cycle:
         self._states: dict[str, tuple[plugin.Plugin, Any]] = {}
         self._filters: list[tuple[plugin.Plugin, Any]] = []
         self._reserving: list[tuple[plugin.Plugin, Any]] = []
-        self._steady: list[_Scorer] = []
-        self._scaled: list[_Scorer] = []
-        self._wide: list[_Scorer] = []
+        steady: list[narrow.Scorer] = []
+        self._scaled: list[narrow.Scorer] = []
+        self._wide: list[narrow.Scorer] = []
         for used in plugins:
-            self._prepare(used)
-        self._seen = len(nodes.touched)
-        self._narrow = [(one, state) for one, state in self._filters if not (one.wide or one.late)]
+            self._prepare(used, steady)
         self._broad = [(one, state) for one, state in self._filters if one.wide]
         self._late = [(one, state) for one, state in self._filters if one.late]
-        every = slice(0, nodes.size)
-        self._local: tables.Bools = nodes.mask(nodes.alive).copy()
-        if self._rejected is not None:
-            self._local[:] = False
-        for one, state in self._narrow:
-            for rejection in one.reject(state, nodes, every):
-                self._local &= ~rejection.mask
+        apart = [(one, state) for one, state in self._filters if not (one.wide or one.late)]
+        self._narrow = narrow.Narrow(nodes, apart, steady, none=self._rejected is not None)
+        # Whether the rows can be told apart by what is kept up row by row.
+        self._plain = not (self._broad or self._late or self._scaled or self._wide)
         self._fits = self._with_broad()
-        self._base: tables.Ints = np.zeros(nodes.size, np.int64)
-        for scorer in self._steady:
-            raw = scorer.plugin.score(scorer.state, nodes, every)
-            if raw is not None:
-                self._base += scorer.weight * raw
+        every = slice(0, nodes.size)
         self._raw = {s.name: s.plugin.score(s.state, nodes, every) for s in self._scaled}
         self._shares: dict[str, tuple[int, tables.Ints]] = {}
         self._total: tables.Ints | None = None
 
-    def _prepare(self, used: Weighted) -> None:
+    def _prepare(self, used: Weighted, steady: list[narrow.Scorer]) -> None:
         one = used.plugin
         if self._rejected is not None:
             self._states[one.name] = one, plugin.Unasked.UNASKED
@@ -113,11 +98,11 @@ class Cycle:
         if used.reserves:
             self._reserving.append((one, state))
         if used.scores and used.weight:
-            scorer = _Scorer(one.name, used.weight, one, state)
+            scorer = narrow.Scorer(one.name, used.weight, one, state)
             if one.wide:
                 self._wide.append(scorer)
             elif one.scale is plugin.Scale.NONE:
-                self._steady.append(scorer)
+                steady.append(scorer)
             else:
                 self._scaled.append(scorer)
 
@@ -128,11 +113,10 @@ class Cycle:
         fits = self.feasible(promised)
         if 0 <= wish < len(fits) and fits[wish]:
             return self._nodes.names[wish]
-        total = np.where(fits, self.totals(fits), -1)
-        highest = total.max(initial=-1)
-        if highest < 0:
+        plain = self._plain and not promised
+        best = self._narrow.best() if plain else ranking.best(fits, self.totals(fits))
+        if not len(best):
             return None
-        best = np.flatnonzero(total == highest)
         chosen = 0 if len(best) == 1 else self._chance.below(len(best))
         return self._nodes.names[int(best[chosen])]
 
@@ -151,7 +135,7 @@ class Cycle:
         """The weighted scores of all rows, relative to those that fit; to be read only."""
         if self._total is not None and fits is self._fits:
             return self._total
-        total = self._base
+        total = self._narrow.scores
         for scorer in self._scaled:
             share = self._share(scorer, fits)
             if share is not None:
@@ -164,7 +148,7 @@ class Cycle:
             self._total = total
         return total
 
-    def _share(self, scorer: _Scorer, fits: tables.Bools) -> tables.Ints | None:
+    def _share(self, scorer: narrow.Scorer, fits: tables.Bools) -> tables.Ints | None:
         raw = self._raw[scorer.name]
         if raw is None:
             return None
@@ -241,31 +225,16 @@ class Cycle:
 
     def _catch_up(self) -> None:
         """Look again at what has changed since the last time."""
-        touched = self._nodes.touched
-        if self._seen == len(touched) or self._rejected is not None:
+        changed = self._narrow.catch_up()
+        if changed is None:
             return
-        rows = np.array(sorted(set(touched[self._seen :])))
-        self._seen = len(touched)
-        fits = self._nodes.mask(self._nodes.alive)[rows] if len(rows) > 1 else np.ones(1, np.bool_)
-        for one, state in self._narrow:
-            for rejection in one.reject(state, self._nodes, rows):
-                fits = fits & ~rejection.mask
-        changed = bool((fits != self._local[rows]).any())
-        if changed:
-            self._local[rows] = fits
         if changed or self._broad or self._late:
             self._fits = self._with_broad()
-        fresh = np.zeros(len(rows), np.int64)
-        for scorer in self._steady:
-            raw = scorer.plugin.score(scorer.state, self._nodes, rows)
-            if raw is not None:
-                fresh += scorer.weight * raw
-        self._base[rows] = fresh
-        # Without other scores the total is the base itself; with them it is worked out when next asked for.
+        # Without other scores the total is the narrow one itself; with them it is worked out when next asked for.
         self._total = None
 
     def _with_broad(self) -> tables.Bools:
-        fits = self._local
+        fits = self._narrow.fits
         every = slice(0, self._nodes.size)
         for one, state in self._broad:
             for rejection in one.reject(state, self._nodes, every):

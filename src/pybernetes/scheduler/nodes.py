@@ -124,6 +124,11 @@ class Nodes:
         if self.counts.trim():
             self.invalidate()
 
+    def room(self, row: int) -> bytes:
+        """Equal for rows that have as much of everything, and as much of it requested."""
+        room: bytes = self.allocatable[row].tobytes() + self.requested[row].tobytes() + self.counted[row].tobytes()
+        return room
+
     def pods_on(self, row: int) -> set[str]:
         """The uids of the pods that take room on a row."""
         return self._pods[row]

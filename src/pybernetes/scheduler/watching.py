@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 
 # How long to wait for resources that a server need not serve.
 DEVICES_SECONDS = 30.0
+# Shapes, and pods to compare others with, that are kept for pods to come.
+KEPT, COMPARED = 10_000, 1_000
 FINISHED = ("Succeeded", "Failed")
 # Whose labels or selectors placement depends on.
 _SELECTING: tuple[type[Any], ...] = (
@@ -64,6 +66,8 @@ class Watching:
         self.listeners: set[asyncio.Event] = set()
         self._shapes: dict[str, tuple[core_v1.Pod, shapes.Shape]] = {}
         self._kept: dict[bytes, shapes.Shape] = {}
+        # The last pod that had other than the shape of its predecessor, by namespace and labels.
+        self._last: dict[tuple[Any, ...], tuple[core_v1.Pod, shapes.Shape]] = {}
 
     async def start(self, pending: queue.SchedulingQueue) -> None:
         """Follow the API server; answers when all there is has been heard of."""
@@ -120,17 +124,25 @@ class Watching:
         """Worked out once for each pod, as long as what it depends on is the same; equal ones are one object."""
         uid = pod.metadata.uid
         known = self._shapes.get(uid)
-        if known is not None and (known[0] is pod or _same(known[0], pod)):
-            if known[0] is not pod:
-                self._shapes[uid] = pod, known[1]
+        if known is not None and known[0] is pod:
             return known[1]
-        found = shapes.of(pod)
-        found = self._interned(found)
-        self._shapes[uid] = pod, found
-        return found
+        if known is None or not shapes.alike(known[0], pod):
+            known = self._like(pod)
+        self._shapes[uid] = pod, known[1]
+        return known[1]
+
+    def _like(self, pod: core_v1.Pod) -> tuple[core_v1.Pod, shapes.Shape]:
+        """A pod of the same shape, perhaps itself. Pods with the same labels mostly are of one shape."""
+        labels = pod.metadata.namespace, *pod.metadata.labels.items()
+        last = self._last.get(labels)
+        if last is None or not shapes.alike(last[0], pod):
+            if len(self._last) > COMPARED:
+                self._last.clear()
+            last = self._last[labels] = pod, self._interned(shapes.of(pod))
+        return last
 
     def _interned(self, found: shapes.Shape) -> shapes.Shape:
-        if len(self._kept) > 10_000:
+        if len(self._kept) > KEPT:
             self._kept.clear()
         return self._kept.setdefault(found.key, found)
 
@@ -221,18 +233,6 @@ class Watching:
         assumed = self.assumed.pop(uid, None)
         if self.nodes.remove_pod(uid) or assumed is not None:
             self._queue.happened(changes.Event(Change.POD_GONE, pod, None))
-
-
-def _same(one: core_v1.Pod, other: core_v1.Pod) -> bool:
-    """Whether their shapes are equal for sure."""
-    return (
-        one.spec == other.spec
-        and one.status.resourceClaimStatuses == other.status.resourceClaimStatuses
-        and shapes.resources_told(one) == shapes.resources_told(other)
-        and one.metadata.labels == other.metadata.labels
-        and one.metadata.annotations == other.metadata.annotations
-        and (one.metadata.deletionTimestamp is None) == (other.metadata.deletionTimestamp is None)
-    )
 
 
 def _node_change(old: core_v1.Node | None, new: core_v1.Node) -> Change:

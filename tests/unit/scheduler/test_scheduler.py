@@ -336,3 +336,13 @@ async def test_a_wrong_configuration_ends_the_scheduler() -> None:
     with pytest.raises(ValueError, match=r'^strict decoding error: unknown field "surplus"$'):
         await world.scheduler.run()
     await world.informers.close()
+
+
+async def test_a_pod_does_not_follow_its_like_that_was_there_before(world: World) -> None:
+    world.node("n1", cpu="1")
+    world.pod("first", cpu="900m", nodeName="n1")
+    await settle()
+    world.node("n2", cpu="1")
+    world.pod("second", cpu="900m")
+    await settle()
+    assert world.where("second") == "n2"

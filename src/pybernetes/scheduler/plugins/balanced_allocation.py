@@ -36,6 +36,7 @@ _State = tuple[tuple[str, int], ...]
 class NodeResourcesBalancedAllocation(plugin.Plugin):
     name = "NodeResourcesBalancedAllocation"
     weight = 1
+    sees = plugin.Sees.ROOM
     Args = Args
 
     def prepare(self, shape: shapes.Shape, nodes: tables.Nodes) -> _State | None:

@@ -18,6 +18,7 @@ HIGHEST_PER_CONTAINER = 1000 * _MEGABYTE
 class ImageLocality(plugin.Plugin):
     name = "ImageLocality"
     weight = 1
+    sees = plugin.Sees.NODE
 
     def prepare(self, shape: shapes.Shape, nodes: tables.Nodes) -> Any | None:
         if len(nodes) < 2:

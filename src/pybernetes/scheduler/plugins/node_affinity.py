@@ -36,6 +36,7 @@ class _State(NamedTuple):
 class NodeAffinity(plugin.Plugin):
     name = "NodeAffinity"
     weight = 2
+    sees = plugin.Sees.NODE
     scale = plugin.Scale.MOST
     helped_by = changes.Change.NODE_ADDED | changes.Change.NODE_LABELS
 

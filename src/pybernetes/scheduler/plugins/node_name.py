@@ -14,6 +14,7 @@ REASON = "node(s) didn't match the requested node name"
 
 class NodeName(plugin.Plugin):
     name = "NodeName"
+    sees = plugin.Sees.NODE
     helped_by = changes.Change.NODE_ADDED
 
     def prepare(self, shape: shapes.Shape, nodes: tables.Nodes) -> Any | None:

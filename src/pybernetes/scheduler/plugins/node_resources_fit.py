@@ -93,6 +93,7 @@ class _State(NamedTuple):
 class NodeResourcesFit(plugin.Plugin):
     name = "NodeResourcesFit"
     weight = 1
+    sees = plugin.Sees.ROOM
     helped_by = changes.Change.ROOM
     Args = Args
 

@@ -16,6 +16,7 @@ REASON = "node(s) were unschedulable"
 
 class NodeUnschedulable(plugin.Plugin):
     name = "NodeUnschedulable"
+    sees = plugin.Sees.NODE
     helped_by = changes.Change.NODE_ADDED | changes.Change.NODE_TAINTS
 
     def prepare(self, shape: shapes.Shape, nodes: tables.Nodes) -> Any | None:

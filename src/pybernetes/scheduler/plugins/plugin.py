@@ -11,6 +11,8 @@ For plugin authors (docs/scheduler.md has examples):
 - `score(state, nodes, rows)` answers higher numbers for better rows; `scale` says how they become 0..100.
 - `rank(state, nodes, feasible)` is for plugins that scale in their own way: 0..100 for every row, `feasible` being
   the mask of those that are in the race.
+- `sees` says what `reject` and `score` look at. Where that is the node alone they are asked once; where it is room,
+  answers are kept for rows that have the same; else they are asked again about every row that gets or loses a pod.
 - `late` is True where an answer is costly: such a plugin is asked only about rows that all others let pass.
 - `wide` is True where placing a pod may change the answers for other nodes than its own: such a plugin is asked again
   about all rows after every placement, others about that row only.
@@ -47,6 +49,14 @@ class Scale(enum.Enum):
     NONE = "they are that already"
     MOST = "the highest is MAX"
     LEAST = "the highest is 0"
+
+
+class Sees(enum.Enum):
+    """What answers about a row depend on, besides the shape."""
+
+    NODE = "the node's own facts"
+    ROOM = "those and how much is allocatable and requested"
+    PODS = "those and what pods are there"
 
 
 class Rejection(NamedTuple):
@@ -132,6 +142,7 @@ class Plugin:
     weight: ClassVar[int] = 0
     wide: ClassVar[bool] = False
     late: ClassVar[bool] = False
+    sees: ClassVar[Sees] = Sees.PODS
     scale: ClassVar[Scale] = Scale.NONE
     helped_by: ClassVar[changes.Change] = changes.Change.ANY
     Args: ClassVar[type[msgspec.Struct] | None] = None
@@ -206,6 +217,8 @@ class NodeByNode(Plugin):
     They are asked once for every node and shape of pod, and again when a node's own facts have changed: its labels,
     taints, allocatable resources or images. What pods run on a node is not theirs to look at.
     """
+
+    sees = Sees.NODE
 
     def fits(self, shape: shapes.Shape, node: core_v1.Node) -> str | None:
         """Why such a pod may not run there; None: it may."""

@@ -23,6 +23,7 @@ class _State(NamedTuple):
 class TaintToleration(plugin.Plugin):
     name = "TaintToleration"
     weight = 3
+    sees = plugin.Sees.NODE
     scale = plugin.Scale.LEAST
     helped_by = changes.Change.NODE_ADDED | changes.Change.NODE_TAINTS
 
