@@ -1,7 +1,7 @@
 """What objects count for in a ResourceQuota, and which quotas they fall under. Pure; names and words are upstream's.
 
 Amounts are by quota resource name: `pods`, `requests.cpu`, `count/deployments.apps`,
-`gold.storageclass.storage.k8s.io/requests.storage`, ...
+`gold.storageclass.storage.k8s.io/requests.storage`, `gpu.deviceclass.resource.k8s.io/devices`, ...
 """
 
 from __future__ import annotations
@@ -10,13 +10,17 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pybernetes.api import pod_qos, quantity
-from pybernetes.api.types import core_v1
+from pybernetes.api.types import core_v1, resource_v1
 
 Amounts = dict[str, quantity.Quantity]
 
 ONE = quantity.Quantity("1")
 ZERO = quantity.Quantity("0")
 CLASS_SUFFIX = ".storageclass.storage.k8s.io/"
+DEVICES_SUFFIX = ".deviceclass.resource.k8s.io/devices"
+_DEVICE_CLAIMS = ("resource.k8s.io", "resourceclaims")
+# What a request for all devices of a class counts for: no claim can be allocated more.
+_ALL_DEVICES = 32
 # Kinds that are counted under their bare name as well.
 _BARE = frozenset(
     {"configmaps", "persistentvolumeclaims", "pods", "replicationcontrollers", "resourcequotas", "secrets", "services"}
@@ -35,6 +39,8 @@ def resource_key(group: str, resource: str) -> str:
 def usage(group: str, resource: str, obj: Any) -> Amounts:
     """What one object counts for, whatever its quotas name."""
     found: Amounts = {resource_key(group, resource): ONE}
+    if (group, resource) == _DEVICE_CLAIMS:
+        return found | _device_usage(obj)
     if group:
         return found
     if resource == "pods":
@@ -107,6 +113,19 @@ def _claim_usage(claim: core_v1.PersistentVolumeClaim) -> Amounts:
     return found
 
 
+def _device_usage(claim: resource_v1.ResourceClaim) -> Amounts:
+    """By device class, how many the claim can come to hold; of a request's alternatives, the most of each class."""
+    total: dict[str, int] = {}
+    for request in claim.spec.devices.requests:
+        most: dict[str, int] = {}
+        for one in request.firstAvailable or filter(None, (request.exactly,)):
+            number = {"ExactCount": one.count, "All": _ALL_DEVICES}.get(one.allocationMode, 0)
+            most[one.deviceClassName] = max(number, most.get(one.deviceClassName, 0))
+        for name, number in most.items():
+            total[name] = total.get(name, 0) + number
+    return {f"{name}{DEVICES_SUFFIX}": quantity.Quantity(str(number)) for name, number in total.items()}
+
+
 def constrained(hard: Iterable[str], amounts: Amounts) -> Amounts:
     """Of the amounts, those that a quota names."""
     return {name: amounts[name] for name in hard if name in amounts}
@@ -120,6 +139,8 @@ def governs(hard: Iterable[str], group: str, resource: str) -> bool:
 def _of(name: str, group: str, resource: str) -> bool:
     if name == resource_key(group, resource):
         return True
+    if (group, resource) == _DEVICE_CLAIMS:
+        return name.endswith(DEVICES_SUFFIX)
     if group:
         return False
     match resource:

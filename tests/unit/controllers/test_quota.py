@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pybernetes.api import errors, quantity
-from pybernetes.api.types import core_v1
+from pybernetes.api.types import core_v1, resource_v1
 from pybernetes.testing import Cluster
 
 
@@ -92,6 +92,35 @@ async def test_any_resource_is_counted_custom_ones_too() -> None:
         await c.apply(cog)
         assert await used(c) == {"count/cogs.example.com": "1"}
         assert "exceeded quota: q" in await outcome(c, {**cog, "metadata": {"name": "two"}})
+
+
+def device_claim(name: str, *requests: dict[str, Any]) -> dict[str, Any]:
+    named = [{"name": f"r{at}", **request} for at, request in enumerate(requests)]
+    meta, spec = {"name": name, "namespace": "default"}, {"devices": {"requests": named}}
+    return {"apiVersion": "resource.k8s.io/v1", "kind": "ResourceClaim", "metadata": meta, "spec": spec}
+
+
+async def test_device_claims_count_for_what_they_can_come_to_hold() -> None:
+    gold, iron = "gold.deviceclass.resource.k8s.io/devices", "iron.deviceclass.resource.k8s.io/devices"
+    async with Cluster(virtual=True, seed=1) as c:
+        await c.apply(quota(**{gold: "4", iron: "40"}))
+        await c.advance("2s")
+        assert await used(c) == {gold: "0", iron: "0"}
+        alternatives = [
+            {"name": "a", "deviceClassName": "gold", "count": 2},
+            {"name": "b", "deviceClassName": "gold"},
+            {"name": "c", "deviceClassName": "iron", "allocationMode": "All"},
+        ]
+        await c.apply(device_claim("a", {"exactly": {"deviceClassName": "gold"}}, {"firstAvailable": alternatives}))
+        await c.advance("2s")
+        assert await used(c) == {gold: "3", iron: "32"}
+        assert await outcome(c, device_claim("b", {"exactly": {"deviceClassName": "gold", "count": 2}})) == (
+            'resourceclaims.resource.k8s.io "b" is forbidden: exceeded quota: q, '
+            f"requested: {gold}=2, used: {gold}=3, limited: {gold}=4"
+        )
+        await c.client().delete(resource_v1.ResourceClaim, "a", "default")
+        await c.advance("3s")
+        assert await used(c) == {gold: "0", iron: "0"}
 
 
 async def test_scopes_decide_whom_a_quota_is_for() -> None:

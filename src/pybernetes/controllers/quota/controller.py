@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from pybernetes.api import codecs, quantity, quotas, scheme
-from pybernetes.api.types import core_v1
+from pybernetes.api.types import core_v1, resource_v1
 from pybernetes.controllers import discovery
 from pybernetes.controllers.context import Context
 from pybernetes.informers import Informer, key_of, split_key
@@ -24,6 +24,7 @@ _TYPED: dict[tuple[str, str], type] = {
     ("", "pods"): core_v1.Pod,
     ("", "services"): core_v1.Service,
     ("", "persistentvolumeclaims"): core_v1.PersistentVolumeClaim,
+    ("resource.k8s.io", "resourceclaims"): resource_v1.ResourceClaim,
 }
 
 
