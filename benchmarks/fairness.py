@@ -2,10 +2,10 @@
 
     python benchmarks/fairness.py
 
-A server with 5,000 pods. The tenant keeps 200 connections busy: 10 with lists of all pods, 90 with lists by a label that
-no pod has, 100 with creates. Needs `wrk`.
-Meanwhile a component renews its lease and reads a pod, one after the other, each timed at the client. The tenant's
-process, which would be on a machine of its own, is nice to the others: else its decrypting is what they wait for.
+A server with 5,000 pods. The tenant keeps 200 connections busy: 10 with lists of all pods, 90 with lists by a label
+that no pod has, 100 with creates (by `wrk`, which must be there). Meanwhile a component renews its lease and reads a
+pod, one after the other, each timed at the client. The tenant's processes, which would be on machines of their own, are
+nice to the others: else their decrypting is what all wait for.
 """
 
 from __future__ import annotations
