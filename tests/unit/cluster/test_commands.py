@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pathlib
 import shutil
+import socket
 import subprocess
 import sys
 
@@ -101,6 +102,23 @@ def test_a_second_up_says_so(tmp_path: pathlib.Path, capsys: pytest.CaptureFixtu
     finally:
         held.close()
     assert supervisor.running_pid(paths) == 0
+
+
+@pytest.mark.parametrize("flag", ["--api-port", "--kubelet-port"])
+def test_ports_that_others_have(flag: str, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as theirs, socket.create_server(("127.0.0.1", 0)) as free:
+        port = theirs.getsockname()[1]
+        other = "--kubelet-port" if flag == "--api-port" else "--api-port"
+        words = ["--runtime", "simulated", "--data-dir", str(tmp_path), flag, str(port)]
+        words += [other, str(free.getsockname()[1])]
+        free.close()
+        assert program.main(["up", *words]) == 1
+        told = capsys.readouterr().err
+        assert told == (
+            f"Port {port} cannot be had (Address already in use). Is there another cluster? {flag} chooses another "
+            "port.\n"
+        )
+    assert not (tmp_path / "pki").exists()
 
 
 def test_a_kubeconfig_without_clusters_is_no_obstacle(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:

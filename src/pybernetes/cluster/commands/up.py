@@ -6,6 +6,7 @@ import argparse
 import os
 import pathlib
 import shutil
+import socket
 import subprocess
 import sys
 from typing import IO
@@ -143,6 +144,10 @@ def run(arguments: argparse.Namespace) -> int:
     if machine_lock is not None:
         machine_lock.close()
     sweep.end_leftovers(paths)
+    problem = _taken_port(options)
+    if problem:
+        print(problem, file=sys.stderr)
+        return 1
     _prepare(paths, options)
     if arguments.foreground:
         return _supervise(paths, options, sys.stdout)
@@ -233,6 +238,24 @@ def _problem(options: layout.Options) -> str:
     if missing:
         names = " ".join(missing)
         return f"Missing: {names}. Install with `apt-get install {names}`, or try `--runtime simulated`."
+    return ""
+
+
+def _taken_port(options: layout.Options) -> str:
+    """Which port the cluster would listen on that somebody else does, and what to do; "" if there is none."""
+    host, kubelets = "0.0.0.0", 1
+    if options.runtime == "simulated":
+        from pybernetes.cluster import simulated
+
+        host, kubelets = "127.0.0.1", options.nodes if options.nodes <= simulated.KUBELETS else 0
+    wanted = [("--api-port", options.api_port)]
+    wanted += [("--kubelet-port", options.kubelet_port + number) for number in range(kubelets)]
+    for flag, port in wanted:
+        try:
+            socket.create_server((host, port)).close()
+        except OSError as error:
+            why = os.strerror(error.errno) if error.errno else str(error)
+            return f"Port {port} cannot be had ({why}). Is there another cluster? {flag} chooses another port."
     return ""
 
 
