@@ -137,21 +137,24 @@ class Renderer:
 
         return encode
 
-    def bookmark(self, kind: kinds.Kind[Any], form: negotiate.Form, revision: int, *, initial: bool) -> bytes:
-        """A bookmark's frame; `initial` ends the initial events."""
+    def bookmark(
+        self, kind: kinds.Kind[Any], form: negotiate.Form, include: str, revision: int, *, initial: bool, columns: bool
+    ) -> bytes:
+        """A bookmark's frame; `initial` ends the initial events. In a table it is a row, as any other object is."""
         annotations = b',"annotations":{"k8s.io/initial-events-end":"true"}' if initial else b""
         meta = b'{"resourceVersion":"%d","creationTimestamp":null%b}' % (revision, annotations)
         resource = kind.resource
         if form.shown == negotiate.PARTIAL:
             body = b"%b%b}" % (_PARTIAL_HEAD, meta)
-        elif form.shown == negotiate.TABLE:
-            body = self._table(kind, [], meta)
         else:
             head = b'{"kind":"%b","apiVersion":"%b","metadata":' % (
                 resource.kind.encode(),
                 resource.api_version.encode(),
             )
             body = b"%b%b}" % (head, meta)
+        if form.shown == negotiate.TABLE:
+            row = self._row(kind, codecs.decode(resource.type, body), body, include)
+            body = self._table(kind, [row], b'{"resourceVersion":"%d"}' % revision, columns=columns)
         return event_frame(changes.BOOKMARK, body, form)
 
     def _row(self, kind: kinds.Kind[Any], obj: Any, data: bytes, include: str, now: float | None = None) -> bytes:

@@ -277,7 +277,7 @@ class Responder:
         if form.media == negotiate.YAML:
             form = negotiate.streaming(request.header("accept"), request.path)
         encode = self._render.encoder(watched.kind, form, include)
-        watch = _HttpWatch(connection, self._pacer, self._render, watched, form, self._max_backlog)
+        watch = _HttpWatch(connection, self._pacer, self._render, watched, form, include, self._max_backlog)
         if form.shown == negotiate.TABLE:
             watch.encode_first = self._render.encoder(watched.kind, form, include, True)
         binary = form.media == negotiate.PROTOBUF
@@ -322,6 +322,7 @@ class _HttpWatch:
         renderer: render.Renderer,
         watched: results.Watched,
         form: negotiate.Form,
+        include: str,
         max_backlog: int,
     ) -> None:
         self._connection = connection
@@ -329,7 +330,7 @@ class _HttpWatch:
         self._frames: list[bytes] = []
         self._render = renderer
         self._kind: kinds.Kind[Any] = watched.kind
-        self._form = form
+        self._form, self._include = form, include
         self._bookmarks = watched.bookmarks
         self._max_backlog = max_backlog
         self.head = b""
@@ -362,13 +363,17 @@ class _HttpWatch:
             self.end()
 
     def initial_events_end(self, revision: int) -> None:
-        self._frames.append(self._render.bookmark(self._kind, self._form, revision, initial=True))
-        self._pacer.add(self)
+        self._bookmark(revision, initial=True)
 
     def bookmark(self, revision: int) -> None:
         if self._bookmarks:
-            self._frames.append(self._render.bookmark(self._kind, self._form, revision, initial=False))
-            self._pacer.add(self)
+            self._bookmark(revision, initial=False)
+
+    def _bookmark(self, revision: int, *, initial: bool) -> None:
+        columns, self.encode_first = self.encode_first is not None, None
+        frame = self._render.bookmark(self._kind, self._form, self._include, revision, initial=initial, columns=columns)
+        self._frames.append(frame)
+        self._pacer.add(self)
 
     def end(self) -> None:
         if not self.ended.done():

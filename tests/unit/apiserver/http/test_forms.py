@@ -123,6 +123,25 @@ class TestTables:
         assert second["columnDefinitions"] is None
         assert second["rows"][0]["cells"][0] == "b"
 
+    async def test_a_bookmark_is_a_row(self, server: fakes.FakeServer) -> None:
+        await make(server, "a")
+        query = "watch=1&sendInitialEvents=true&allowWatchBookmarks=true&resourceVersionMatch=NotOlderThan"
+        for selector, columns in (("", None), ("&labelSelector=none", ["Name", "Data", "Age"])):
+            wire = await server.wire()
+            wire.send("GET", f"{MAPS}?{query}{selector}", headers={"accept": TABLE})
+            await wire.head()
+            if not selector:
+                await wire.event()
+            event = await wire.event()
+            table = event["object"]
+            assert (event["type"], table["metadata"]) == ("BOOKMARK", {"resourceVersion": str(server.store.revision)})
+            # Only the first event says what the columns are.
+            assert (table["columnDefinitions"] and [one["name"] for one in table["columnDefinitions"]]) == columns
+            (row,) = table["rows"]
+            assert row["cells"] == ["", 0, "<unknown>"]
+            assert row["object"]["kind"] == "PartialObjectMetadata"
+            assert row["object"]["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
+
     async def test_of_what_has_none(self, server: fakes.FakeServer) -> None:
         review = {"spec": {"resourceAttributes": {"verb": "get", "resource": "pods"}}}
         assert (await server.ask("POST", REVIEW, review, accept=TABLE)).code == 406

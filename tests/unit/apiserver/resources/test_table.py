@@ -30,6 +30,12 @@ def test_every_kind_takes_an_empty_object(served: kind.Kind[Any]) -> None:
         assert set(served.selectable(obj)) == set(served.field_labels)
 
 
+@pytest.mark.parametrize("served", [one for one in table.kinds() if one.row], ids=lambda k: k.resource.group_resource)
+def test_every_kind_has_a_row_for_a_bookmark(served: kind.Kind[Any]) -> None:
+    assert served.row is not None
+    assert len(served.row(served.resource.type(), NOW)) == len(served.columns)
+
+
 def test_each_resource_once_and_in_discovery_order() -> None:
     names = [(k.resource.group, k.resource.version, k.resource.name) for k in table.kinds()]
     assert len(set(names)) == len(names)
