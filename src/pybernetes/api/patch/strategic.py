@@ -252,8 +252,18 @@ def _is_directive(value: Any) -> bool:
 
 def _without_directives(value: Any) -> Any:
     """For values that the original has no counterpart of: there is nothing to retain, delete from or put in order."""
-    # Few have any, and to write them out and look is quicker than to walk them.
-    return _pruned(value) if b'"$' in orjson.dumps(value) else value
+    return _pruned(value) if _holds(b'"$', value) else value
+
+
+def _holds(mark: bytes, value: Any) -> bool:
+    """Whether the mark can be in the value: few have any, and to write them out and look is quicker than to walk them.
+
+    What is nested too deeply to be written is to be walked.
+    """
+    try:
+        return mark in orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        return True
 
 
 def _pruned(value: Any) -> Any:
@@ -269,7 +279,7 @@ def _pruned(value: Any) -> Any:
 
 
 def _without_nulls(value: Any) -> Any:
-    return _stated(value) if b"null" in orjson.dumps(value) else value
+    return _stated(value) if _holds(b"null", value) else value
 
 
 def _stated(value: Any) -> Any:

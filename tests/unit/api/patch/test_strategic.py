@@ -130,3 +130,13 @@ def test_merging_by_key_loses_and_invents_nothing(live: list[str], patch: list[s
     assert len(result) == len(images)
     assert [c["name"] for c in result if c["name"] in patch] == patch
     assert [c["name"] for c in result if c["name"] not in patch] == [name for name in live if name not in patch]
+
+
+def test_what_is_nested_deeply_is_merged_like_anything_else() -> None:
+    def nested(innermost: dict[str, Any]) -> dict[str, Any]:
+        for _ in range(300):
+            innermost = {"a": innermost}
+        return {"unknown": innermost}
+
+    patch = nested({"kept": 1, "gone": None})
+    assert strategic.apply({}, patch, core_v1.Pod) == nested({"kept": 1})
