@@ -155,6 +155,16 @@ class Registry:
         ]
         return (*built_in, *(resource for key in self._custom for resource in subresources(self.kinds[key])))
 
+    def stored_as(self, resource: scheme.Resource) -> str:
+        """`apps/v1/Deployment`: what the objects of a resource are stored as; empty for what is not stored."""
+        kind = self.kinds.get(_key(resource))
+        if kind is None or "delete" not in resource.verbs:
+            return ""
+        if resource.carrier is not None:
+            return f"{resource.group}/{kind.stored_version}/{resource.kind}" if kind.stored_version else ""
+        base = (kind.stored_as.base if kind.stored_as is not None else kind).resource
+        return f"{base.group}/{base.version}/{base.kind}"
+
 
 def subresources(kind: kinds.Kind[Any]) -> Iterator[scheme.Resource]:
     """The resource of a custom kind, and what it has below it."""

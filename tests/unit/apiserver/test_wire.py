@@ -341,6 +341,26 @@ class TestDocuments:
 
 
 class TestDiscovery:
+    @pytest.mark.parametrize(
+        ("path", "name", "digest"),
+        [
+            ("/api/v1", "pods", "xPOwRZ+Yhw8="),
+            ("/apis/apps/v1", "deployments", "8aSe+NMegvE="),
+            ("/apis/events.k8s.io/v1", "events", "r2yiGXH7wu8="),
+            ("/apis/autoscaling/v1", "horizontalpodautoscalers", "qwQve8ut294="),
+            ("/api/v1", "pods/status", None),
+            ("/api/v1", "bindings", None),
+            ("/api/v1", "componentstatuses", None),
+            ("/apis/authentication.k8s.io/v1", "tokenreviews", None),
+        ],
+    )
+    async def test_tells_what_is_stored_in_which_version(
+        self, server: fakes.FakeServer, path: str, name: str, digest: str | None
+    ) -> None:
+        listed = (await server.ask("GET", path)).tree()["resources"]
+        (resource,) = [one for one in listed if one["name"] == name]
+        assert resource.get("storageVersionHash") == digest
+
     async def test_legacy_and_aggregated_agree(self, server: fakes.FakeServer) -> None:
         core = (await server.ask("GET", "/api/v1")).tree()
         pods = next(resource for resource in core["resources"] if resource["name"] == "pods")

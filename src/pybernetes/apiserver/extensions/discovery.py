@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Protocol
@@ -25,6 +26,10 @@ class Served(Protocol):
 
     def resources(self) -> Sequence[scheme.Resource]:
         """In discovery order, subresources (`pods/log`) among them; custom ones, which have a carrier, come last."""
+        ...
+
+    def stored_as(self, resource: scheme.Resource) -> str:
+        """`apps/v1/Deployment`: what the objects of a resource are stored as; empty for what is not stored."""
         ...
 
 
@@ -94,7 +99,7 @@ class Discovery:
                     # Its server is asked.
                     continue
                 path = f"/apis/{name}/{version}" if name else f"/api/{version}"
-                add(path, _json(_resource_list(name, version, resources)))
+                add(path, _json(_resource_list(name, version, resources, self._served)))
         for path, wanted in (("/api", [""]), ("/apis", [name for name in self._groups if name])):
             stale = {remote.key for remote in self._others.remotes.values() if not remote.available}
             items = [_aggregated_group(name, self._groups[name], stale) for name in wanted if name in self._groups]
@@ -142,7 +147,7 @@ def _own(resource: scheme.Resource) -> tuple[str, str]:
     return group, version
 
 
-def _resource_list(group: str, version: str, resources: list[scheme.Resource]) -> dict[str, Any]:
+def _resource_list(group: str, version: str, resources: list[scheme.Resource], served: Served) -> dict[str, Any]:
     listed = []
     for resource in resources:
         entry: dict[str, Any] = {
@@ -159,9 +164,16 @@ def _resource_list(group: str, version: str, resources: list[scheme.Resource]) -
             entry["shortNames"] = list(resource.short_names)
         if resource.categories:
             entry["categories"] = list(resource.categories)
+        if stored := served.stored_as(resource):
+            entry["storageVersionHash"] = _storage_version_hash(stored)
         listed.append(entry)
     group_version = f"{group}/{version}" if group else version
     return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": listed}
+
+
+def _storage_version_hash(stored: str) -> str:
+    """Tells clients that have seen it before whether objects are stored in another version since."""
+    return base64.b64encode(hashlib.sha256(stored.encode()).digest()[:8]).decode()
 
 
 def _aggregated_group(

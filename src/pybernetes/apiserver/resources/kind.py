@@ -102,6 +102,7 @@ class Kind(Generic[T]):
     - `selectable(obj)`: values of the field labels listed in `field_labels`, beside metadata.name and .namespace.
     - `warnings(obj)`: texts for `Warning` headers on create and update.
     - `schema`: for custom kinds, the openAPIV3Schema of their version as a tree, `{}` where it has none.
+    - `stored_version`: for custom kinds, the version that they are stored in, empty where it is not served.
     """
 
     resource: scheme.Resource
@@ -131,6 +132,7 @@ class Kind(Generic[T]):
     graceful: bool = False
     stored_as: StoredAs | None = None
     schema: Mapping[str, Any] | None = None
+    stored_version: str = ""
 
 
 NAME = Column("Name", format="name")

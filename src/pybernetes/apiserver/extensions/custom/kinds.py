@@ -101,6 +101,7 @@ def make(
         warnings=_warnings,
         scale=scaling.of(subresources.scale),
         schema=_form(carrier).tree,
+        stored_version=next((one.name for one in spec.versions if one.storage and one.served), ""),
     )
 
 

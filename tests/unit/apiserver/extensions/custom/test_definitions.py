@@ -103,6 +103,9 @@ class TestServing:
         assert group["preferredVersion"]["version"] == "v1"
         resources = (await server.ask("GET", f"{ROOT}/v1")).tree()["resources"]
         assert [(r["name"], r["singularName"], r["kind"]) for r in resources] == [("widgets", "widget", "Widget")]
+        for served in ("v1", "v1beta1"):
+            (resource,) = (await server.ask("GET", f"{ROOT}/{served}")).tree()["resources"]
+            assert resource["storageVersionHash"] == "gIwvi5rymmg="
         after = await server.ask(
             "GET", "/apis", accept="application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
         )
