@@ -36,12 +36,9 @@ class TTL:
         await self._context.reconcile(NAME, self._queue, self.reconcile, after=(self._nodes,))
 
     def _changed(self, old: core_v1.Node | None, new: core_v1.Node | None) -> None:
-        step = step_of(self._step, len(self._nodes.cache))
-        if step != self._step:
-            self._step = step
-            for node in self._nodes.cache:
-                self._queue.add(key_of(node), "the cluster grew or shrank")
-        elif new is not None and new.metadata.annotations.get(ANNOTATION) != str(STEPS[step][2]):
+        # Nodes that are there already are told when they next report, which they do all the time: not all at once.
+        self._step = step_of(self._step, len(self._nodes.cache))
+        if new is not None and new.metadata.annotations.get(ANNOTATION) != str(STEPS[self._step][2]):
             self._queue.add(key_of(new), "Node changed")
 
     async def reconcile(self, key: str) -> None:
