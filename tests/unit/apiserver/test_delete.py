@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -308,9 +309,54 @@ class TestBinding:
         assert answer.code == 409
         assert 'pod p is already assigned to node "n1"' in answer.message
 
+    async def test_changes_nothing_else(self, server: fakes.FakeServer) -> None:
+        """It is written below the books of managed fields, and a nomination has had its time."""
+        made = await server.client.create(fakes.pod("p"))
+        status = {
+            "nominatedNodeName": "n2",
+            "conditions": [
+                {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/2 nodes"},
+                {"type": "example.com/gate", "status": "False"},
+            ],
+        }
+        await server.client.patch(core_v1.Pod, "p", "default", {"status": status}, subresource="status")
+        before = await find(server)
+        assert before is not None
+        dry = f"{PODS}/p/binding?dryRun=All"
+        assert (await server.ask("POST", dry, self.body())).code == 201
+        assert await find(server) == before
+        body = self.body(uid=made.metadata.uid, resourceVersion=before.metadata.resourceVersion)
+        body["metadata"] |= {"labels": {"zone": "a"}, "annotations": {"told": "b"}}
+        assert (await server.ask("POST", f"{PODS}/p/binding", body)).code == 201
+        bound = await find(server)
+        assert bound is not None
+        assert bound.metadata.managedFields == before.metadata.managedFields
+        assert bound.metadata.generation == before.metadata.generation
+        assert (bound.metadata.labels["zone"], bound.metadata.annotations["told"]) == ("a", "b")
+        assert bound.status.nominatedNodeName == ""
+        scheduled, gate = bound.status.conditions
+        assert (scheduled.type, scheduled.status, scheduled.reason, scheduled.message) == (
+            "PodScheduled",
+            "True",
+            "",
+            "",
+        )
+        assert gate == before.status.conditions[1]
+
+    async def test_two_at_once(self, server: fakes.FakeServer) -> None:
+        await server.client.create(fakes.pod("p"))
+        path = f"{PODS}/p/binding"
+        answers = await asyncio.gather(*(server.ask("POST", path, self.body(f"n{number}")) for number in range(5)))
+        assert sorted(answer.code for answer in answers) == [201, 409, 409, 409, 409]
+
     async def test_refusals(self, server: fakes.FakeServer) -> None:
         await server.client.create(fakes.pod("p"))
         path = f"{PODS}/p/binding"
+        stale = await server.ask("POST", path, self.body(resourceVersion="1"))
+        assert stale.code == 409
+        assert (
+            "Precondition failed: ResourceVersion in precondition: 1, ResourceVersion in object meta: " in stale.message
+        )
         assert (await server.ask("POST", path, self.body(""))).code == 422
         assert (await server.ask("POST", path, self.body(uid="other"))).code == 409
         assert (await server.ask("POST", path, {**self.body(), "target": {"kind": "Pod", "name": "x"}})).code == 422

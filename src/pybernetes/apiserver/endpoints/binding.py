@@ -1,16 +1,17 @@
-"""POST to `pods/binding` (and to `bindings`): the scheduler assigns a pod to a node."""
+"""POST to `pods/binding` (and to `bindings`): the scheduler assigns a pod to a node.
+
+The pod is written as upstream writes it here: below all that other updates pass, the books of managed fields included.
+"""
 
 from __future__ import annotations
-
-from typing import Any
 
 from pybernetes.api import errors, fields, times
 from pybernetes.api.types import core_v1, meta_v1
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver import results
-from pybernetes.apiserver.endpoints import bodies, parts, update
+from pybernetes.apiserver.endpoints import bodies, options, parts, update
 from pybernetes.apiserver.endpoints import scope as scopes
-from pybernetes.apiserver.storage import item as items
+from pybernetes.apiserver.storage import collection as collections
 
 
 async def bind(scope: scopes.Scope, request: requests.Request) -> results.Result:
@@ -21,17 +22,18 @@ async def bind(scope: scopes.Scope, request: requests.Request) -> results.Result
     request.attributes = request.attributes._replace(name=name)
     binding = await parts.admitted(scope, request, binding)
 
-    def assign(item: items.Item) -> Any:
+    for _ in range(update.ATTEMPTS):
+        item = scope.find(request.attributes.namespace, name)
         pod: core_v1.Pod = item.fresh(core_v1.Pod)
         _check_assignable(pod, binding)
-        pod.spec.nodeName = binding.target.name
-        pod.metadata.annotations.update(binding.metadata.annotations)
-        pod.metadata.labels.update(binding.metadata.labels)
-        _set_scheduled(pod, times.to_time(scope.clock.time()))
-        return pod
-
-    await update.write(scope, request, assign, "binding", admitted=True)
-    return results.Made(meta_v1.Status(status="Success", code=201), 201)
+        if not options.is_dry_run(request):
+            _assign(pod, binding, times.to_time(scope.clock.time()))
+            try:
+                await scope.collection.replace(item, pod)
+            except collections.Modified:
+                continue
+        return results.Made(meta_v1.Status(status="Success", code=201), 201)
+    raise scope.modified(name)
 
 
 def _check(binding: core_v1.Binding, name: str) -> None:
@@ -54,6 +56,12 @@ def _check_assignable(pod: core_v1.Pod, binding: core_v1.Binding) -> None:
             f"Precondition failed: UID in precondition: {binding.metadata.uid}, UID in object meta: {pod.metadata.uid}"
         )
         raise errors.conflict("", "pods/binding", name, why)
+    seen, revision = binding.metadata.resourceVersion, pod.metadata.resourceVersion
+    if seen and seen != revision:
+        why = (
+            f"Precondition failed: ResourceVersion in precondition: {seen}, ResourceVersion in object meta: {revision}"
+        )
+        raise errors.conflict("", "pods/binding", name, why)
     if pod.metadata.deletionTimestamp is not None:
         raise errors.conflict("", "pods/binding", name, f"pod {name} is being deleted, cannot be assigned to a host")
     if pod.spec.nodeName:
@@ -64,11 +72,16 @@ def _check_assignable(pod: core_v1.Pod, binding: core_v1.Binding) -> None:
         raise errors.conflict("", "pods/binding", name, why)
 
 
-def _set_scheduled(pod: core_v1.Pod, now: str) -> None:
-    conditions = [condition for condition in pod.status.conditions if condition.type != "PodScheduled"]
-    conditions.append(
-        core_v1.PodCondition(
-            type="PodScheduled", status="True", lastTransitionTime=now, observedGeneration=pod.metadata.generation
-        )
-    )
-    pod.status.conditions = conditions
+def _assign(pod: core_v1.Pod, binding: core_v1.Binding, now: str) -> None:
+    pod.spec.nodeName = binding.target.name
+    pod.status.nominatedNodeName = ""
+    pod.metadata.annotations.update(binding.metadata.annotations)
+    pod.metadata.labels.update(binding.metadata.labels)
+    scheduled = core_v1.PodCondition(type="PodScheduled", status="True", lastTransitionTime=now)
+    for index, condition in enumerate(pod.status.conditions):
+        if condition.type == scheduled.type:
+            if condition.status == scheduled.status:
+                scheduled.lastTransitionTime = condition.lastTransitionTime
+            pod.status.conditions[index] = scheduled
+            return
+    pod.status.conditions.append(scheduled)

@@ -77,14 +77,12 @@ async def write(
     *,
     applied: bool = False,
     view: View | None = None,
-    admitted: bool = False,
 ) -> results.Stored | results.Made:
     """Read, transform, check, write; again when another write came in between and the writer did not insist.
 
-    Subresources that change what ordinary updates may not (binding, resize, finalize) check that in their transform.
+    Subresources that change what ordinary updates may not (resize, finalize) check that in their transform.
 
-    With `applied`, the transform is a server-side apply, which has done the managed fields itself. What was `admitted`
-    already, in the form that the client sent, is not shown to admission.
+    With `applied`, the transform is a server-side apply, which has done the managed fields itself.
     """
     namespace, name = request.attributes.namespace, request.attributes.name
     for attempt in range(ATTEMPTS):
@@ -95,9 +93,7 @@ async def write(
         insists = bool(new.metadata.resourceVersion) and attempt == 0
         metadata.check_preconditions(scope, new, old, name)
         try:
-            return await _write_once(
-                scope, request, item, old, new, subresource, applied=applied, view=view, admitted=admitted
-            )
+            return await _write_once(scope, request, item, old, new, subresource, applied=applied, view=view)
         except collections.Modified:
             if insists and request.method == "PUT":
                 raise scope.modified(name) from None
@@ -124,7 +120,6 @@ async def _write_once(
     *,
     applied: bool,
     view: View | None,
-    admitted: bool,
 ) -> results.Stored | results.Made:
     dry_run = options.is_dry_run(request)
     kind = scope.kind
@@ -147,17 +142,16 @@ async def _write_once(
         managed.updated(scope, request, new, old, subresource)
     _count(scope, new, old, subresource)
     books = new.metadata.managedFields
-    if not admitted:
-        await scope.admission.admit(attributes)
-        if view is None:
-            new = attributes.obj
-        else:
-            view.taken(new, attributes.obj)
-        if attributes.again:
-            # Webhooks and policies may say no more than clients may.
-            managed.check_admitted(request, new, books)
-            _prepare(scope, request, new, old, subresource)
-            _count(scope, new, old, subresource)
+    await scope.admission.admit(attributes)
+    if view is None:
+        new = attributes.obj
+    else:
+        view.taken(new, attributes.obj)
+    if attributes.again:
+        # Webhooks and policies may say no more than clients may.
+        managed.check_admitted(request, new, books)
+        _prepare(scope, request, new, old, subresource)
+        _count(scope, new, old, subresource)
     if scope.guard is not None:
         await scope.guard(request, new, old)
     reserving = scope.reserve is not None and not subresource
@@ -175,8 +169,7 @@ async def _write_once(
         if problems:
             raise scope.invalid(attributes.name, problems)
         request.warnings.extend(kind.warnings(new))
-        if not admitted:
-            await scope.admission.validate(attributes)
+        await scope.admission.validate(attributes)
         if dry_run:
             if reservation is not None:
                 await reservation.give_back()
@@ -200,7 +193,7 @@ def _prepare(scope: scopes.Scope, request: requests.Request, new: Any, old: Any,
 
 
 def _count(scope: scopes.Scope, new: Any, old: Any, subresource: str) -> None:
-    if subresource not in ("status", "binding"):
+    if subresource != "status":
         # Some kinds count annotations in, which controllers write along with the status.
         metadata.bump_generation(scope, new, old)
 
