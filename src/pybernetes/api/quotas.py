@@ -101,7 +101,10 @@ def _service_usage(service: core_v1.Service) -> Amounts:
 
 def _claim_usage(claim: core_v1.PersistentVolumeClaim) -> Amounts:
     found: Amounts = {}
-    asked = claim.spec.resources.requests.get("storage")
+    asked, allocated = claim.spec.resources.requests.get("storage"), claim.status.allocatedResources.get("storage")
+    if asked is not None and allocated is not None and quantity.compare(allocated, asked) > 0:
+        # An expansion that was taken back, but may have come about.
+        asked = allocated
     storage_class = claim.spec.storageClassName or claim.metadata.annotations.get(_CLASS_ANNOTATION, "")
     prefix = f"{storage_class}{CLASS_SUFFIX}" if storage_class else ""
     if prefix:
@@ -195,9 +198,12 @@ def matches(quota: core_v1.ResourceQuota, group: str, resource: str, obj: Any) -
 def _claim_in_scope(claim: core_v1.PersistentVolumeClaim, scope: str, operator: str, values: tuple[str, ...]) -> bool:
     if scope != "VolumeAttributesClass":
         return False
-    names = {claim.spec.volumeAttributesClassName or ""}
-    names |= {claim.status.currentVolumeAttributesClassName or ""}
-    return _selected(names - {""}, operator, values)
+    # While its class changes it is in the scopes of all of them.
+    names = {claim.spec.volumeAttributesClassName, claim.status.currentVolumeAttributesClassName}
+    if claim.status.modifyVolumeStatus is not None:
+        names.add(claim.status.modifyVolumeStatus.targetVolumeAttributesClassName)
+    each = [{name} for name in names if name]
+    return any(_selected(name, operator, values) for name in each or [set[str]()])
 
 
 def _pod_in_scope(pod: core_v1.Pod, scope: str, operator: str, values: tuple[str, ...]) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pybernetes.api import errors, quantity
+from pybernetes.api import codecs, errors, quantity
 from pybernetes.api.types import core_v1, resource_v1
 from pybernetes.testing import Cluster
 
@@ -21,8 +21,8 @@ def pod(name: str, cpu: str = "100m") -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
 
 
-async def used(c: Cluster) -> dict[str, str]:
-    found = (await c.client().get(core_v1.ResourceQuota, "q", "default")).status.used
+async def used(c: Cluster, name: str = "q") -> dict[str, str]:
+    found = (await c.client().get(core_v1.ResourceQuota, name, "default")).status.used
     return {name: str(amount) for name, amount in found.items()}
 
 
@@ -92,6 +92,36 @@ async def test_any_resource_is_counted_custom_ones_too() -> None:
         await c.apply(cog)
         assert await used(c) == {"count/cogs.example.com": "1"}
         assert "exceeded quota: q" in await outcome(c, {**cog, "metadata": {"name": "two"}})
+
+
+async def test_claims_count_for_the_volume_that_they_have() -> None:
+    async with Cluster(virtual=True, seed=1) as c:
+        limits = quota(**{"requests.storage": "10Gi"})
+        for name, operator in (("q", "In"), ("others", "NotIn")):
+            term = {"scopeName": "VolumeAttributesClass", "operator": operator, "values": ["silver"]}
+            limits["metadata"]["name"] = name
+            limits["spec"]["scopeSelector"] = {"matchExpressions": [term]}
+            await c.apply(limits)
+        await c.advance("2s")
+        spec = {
+            "accessModes": ["ReadWriteOnce"],
+            "resources": {"requests": {"storage": "1Gi"}},
+            "storageClassName": "",
+            "volumeAttributesClassName": "gold",
+        }
+        meta = {"name": "data", "namespace": "default"}
+        await c.apply({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": meta, "spec": spec})
+        await c.advance("2s")
+        assert await used(c) == {"requests.storage": "0"}
+        claim = codecs.copy(await c.client().get(core_v1.PersistentVolumeClaim, "data", "default"))
+        claim.status.modifyVolumeStatus = core_v1.ModifyVolumeStatus(
+            status="InProgress", targetVolumeAttributesClassName="silver"
+        )
+        claim.status.allocatedResources = {"storage": quantity.Quantity("2Gi")}
+        await c.client().update_status(claim)
+        await c.advance("2s")
+        assert await used(c) == {"requests.storage": "2Gi"}
+        assert await used(c, "others") == {"requests.storage": "2Gi"}
 
 
 def device_claim(name: str, *requests: dict[str, Any]) -> dict[str, Any]:

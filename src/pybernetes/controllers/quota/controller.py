@@ -19,11 +19,12 @@ NAME = "resourcequota-controller"
 RESYNC = 300.0
 # Usage is lowered when the quota has not been written for so long; put off no longer than PATIENCE.
 REST, PATIENCE = 1.0, 10.0
+_CLAIMS = ("", "persistentvolumeclaims")
 # Whose whole objects are looked at; all others are only counted.
 _TYPED: dict[tuple[str, str], type] = {
     ("", "pods"): core_v1.Pod,
     ("", "services"): core_v1.Service,
-    ("", "persistentvolumeclaims"): core_v1.PersistentVolumeClaim,
+    _CLAIMS: core_v1.PersistentVolumeClaim,
     ("resource.k8s.io", "resourceclaims"): resource_v1.ResourceClaim,
 }
 
@@ -61,8 +62,11 @@ class ResourceQuotas:
             ended = (
                 at == ("", "pods") and not gone and old is not None and quotas.counts(old) and not quotas.counts(new)
             )
-            spec = at in _TYPED and old is not None and new is not None and old.spec != new.spec
-            if gone or ended or spec:
+            other = at in _TYPED and old is not None and new is not None and old.spec != new.spec
+            if at == _CLAIMS and old is not None and new is not None:
+                # What a volume has, and of which class it is, is in its claim's status.
+                other = other or old.status != new.status
+            if gone or ended or other:
                 for quota in self._quotas.cache.list((new or old).metadata.namespace):
                     if quotas.governs(quota.spec.hard, *at):
                         self._queue.add(key_of(quota), f"{at[1]} {key_of(new or old)} went")
