@@ -28,7 +28,10 @@ def assemble(
     settings = configuration.read(config, known) if config else configuration.Configuration()
     alone = [r.name for one in settings.extenders for r in one.managedResources if r.ignoredByScheduler]
     wanted = settings.profiles or [configuration.Profile()]
-    used = {one.name: one for one in (profiles.build(profile, known, alone) for profile in wanted)}
+    try:
+        used = profiles.build_all(wanted, known, alone)
+    except configuration.ConfigurationError as error:
+        raise configuration.ConfigurationError(f"initializing profiles: {error}") from None
     cluster = watching.Watching(informers, used, profiles.DEFAULT, clock)
     recorders = {name: recorder(name) for name in used}
     working = engine.Engine(

@@ -1,24 +1,32 @@
 """What happens to a pod between the choice of its node and the end of its binding, point by point.
 
 Plugins have kept what the pod needs (`Reserve`) and may let it wait (`Permit`) when this begins; then they do what must
-be done first (`PreBind`), the pod is bound, and they hear of it (`PostBind`).
+be done first (`PreBind`), one of them binds the pod (`Bind`), and they hear of it (`PostBind`).
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 
 from pybernetes.api.types import core_v1
+from pybernetes.informers import key_of
 from pybernetes.scheduler import cycle, desk, extenders, preparing, profiles, waiting, watching, writes
 from pybernetes.scheduler.plugins import plugin
+
+log = logging.getLogger(__name__)
 
 # Bindings written at the same time.
 MOST = 256
 
 
 class Unbound(Exception):
-    """The pod was not bound, and why."""
+    """The pod was not bound, and why; no reason where nobody would bind it. `rejected`: a plugin decided so."""
+
+    def __init__(self, reason: str = "", *, rejected: bool = False) -> None:
+        super().__init__(reason)
+        self.rejected = rejected
 
 
 class Binder:
@@ -74,7 +82,7 @@ class Binder:
             if planned:
                 async with self._cluster.preparing.of(pod.metadata.uid):
                     await self._prepare(pod, planned, begun)
-            await self._bind(pod, node)
+            await self._bind(profile, pod, node)
             bound = True
         except preparing.Stopped as stopped:
             raise Unbound(str(stopped)) from None
@@ -87,7 +95,10 @@ class Binder:
                 for one in reversed(begun):
                     await one.plugin.undo_binding(one.plan, pod, self._desk)
         for listener in profile.post_bind:
-            listener.after_binding(pod, node)
+            try:
+                listener.after_binding(pod, node)
+            except Exception:
+                log.exception("running PostBind plugin %s for %s failed", listener.name, key_of(pod))
 
     async def _prepare(self, pod: core_v1.Pod, planned: Sequence[cycle.Reserved], begun: list[cycle.Reserved]) -> None:
         for one in planned:
@@ -97,19 +108,43 @@ class Binder:
             except (*writes.FAILURES, plugin.Failed) as error:
                 raise Unbound(f'running PreBind plugin "{one.plugin.name}": {_told(error)}') from None
 
-    async def _bind(self, pod: core_v1.Pod, node: str) -> None:
+    async def _bind(self, profile: profiles.Profile, pod: core_v1.Pod, node: str) -> None:
         async with self._running:
-            binder = next((one for one in self._extenders if one.binds and one.wants(pod)), None)
-            try:
-                if binder is not None:
-                    await binder.bind(pod, node)
-                else:
-                    await self._writes.bind(pod, node)
-            except (*writes.FAILURES, extenders.ExtenderError) as error:
-                # The room of a pod that is bound after all must not be given to others until the watch tells of it.
-                if writes.in_doubt(error) and await self._writes.is_bound(pod, node):
-                    return
-                raise Unbound(f'binding rejected: running Bind plugin "DefaultBinder": {_told(error)}') from None
+            if self._extenders and await self._bind_outside(pod, node):
+                return
+            for one in profile.bind:
+                try:
+                    if await one.bind(pod, node, self._desk):
+                        return
+                except plugin.Rejected as rejected:
+                    raise Unbound(rejected.reason, rejected=True) from None
+                except (*writes.FAILURES, plugin.Failed) as error:
+                    if await self._is_bound(error, pod, node):
+                        return
+                    raise Unbound(f'running Bind plugin "{one.name}": {_told(error)}') from None
+        raise Unbound
+
+    async def _bind_outside(self, pod: core_v1.Pod, node: str) -> bool:
+        """Whether an extender has bound the pod. Raises Unbound."""
+        for extender in self._extenders:
+            if extender.binds and extender.wants(pod):
+                try:
+                    await extender.bind(pod, node)
+                except extenders.ExtenderError as error:
+                    if await self._is_bound(error, pod, node):
+                        return True
+                    if extender.ignorable:
+                        continue
+                    raise Unbound(_told(error)) from None
+                return True
+        return False
+
+    async def _is_bound(self, error: Exception, pod: core_v1.Pod, node: str) -> bool:
+        """Whether what failed has come about all the same.
+
+        The room of such a pod must not be given to others until the watch tells of it.
+        """
+        return writes.in_doubt(error) and await self._writes.is_bound(pod, node)
 
 
 def _told(error: Exception) -> str:

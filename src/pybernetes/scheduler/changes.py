@@ -10,6 +10,7 @@ class Change(enum.Flag):
     """Kinds of changes, as fine as plugins tell them apart."""
 
     NODE_ADDED = enum.auto()
+    NODE_GONE = enum.auto()
     NODE_LABELS = enum.auto()
     NODE_TAINTS = enum.auto()
     NODE_ROOM = enum.auto()
@@ -20,7 +21,7 @@ class Change(enum.Flag):
     STORAGE = enum.auto()
     DEVICES = enum.auto()
 
-    NODE = NODE_ADDED | NODE_LABELS | NODE_TAINTS | NODE_ROOM
+    NODE = NODE_ADDED | NODE_GONE | NODE_LABELS | NODE_TAINTS | NODE_ROOM
     ROOM = NODE_ADDED | NODE_ROOM | POD_GONE | POD_SHRUNK
     ANY = NODE | POD_PLACED | POD_RELABELLED | POD_GONE | POD_SHRUNK | STORAGE | DEVICES
 

@@ -72,8 +72,6 @@ class Cycle:
         self._late = [(one, state) for one, state in self._filters if one.late]
         apart = [(one, state) for one, state in self._filters if not (one.wide or one.late)]
         self._narrow = narrow.Narrow(nodes, apart, steady, none=self._rejected is not None)
-        # Whether the rows can be told apart by what is kept up row by row.
-        self._plain = not (self._broad or self._late or self._scaled or self._wide)
         self._fits = self._with_broad()
         every = slice(0, nodes.size)
         self._raw = {s.name: s.plugin.score(s.state, nodes, every) for s in self._scaled}
@@ -113,8 +111,10 @@ class Cycle:
         fits = self.feasible(promised)
         if 0 <= wish < len(fits) and fits[wish]:
             return self._nodes.names[wish]
-        plain = self._plain and not promised
-        best = self._narrow.best() if plain else ranking.best(fits, self.totals(fits))
+        totals = self.totals(fits)
+        # Where nobody looks at more than one row at a time, which are the best is known.
+        plain = fits is self._narrow.fits and totals is self._narrow.scores
+        best = self._narrow.best() if plain else ranking.best(fits, totals)
         if not len(best):
             return None
         chosen = 0 if len(best) == 1 else self._chance.below(len(best))

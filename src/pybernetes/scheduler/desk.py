@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Mapping
 
 from pybernetes.api import codecs, times
-from pybernetes.api.types import core_v1, resource_v1
+from pybernetes.api.types import core_v1, meta_v1, resource_v1
 from pybernetes.client import Client, transport
 from pybernetes.informers import Recorder
 from pybernetes.kits.chance import Chance
@@ -36,6 +36,15 @@ class Desk:
     ) -> None:
         self._client, self._cluster, self._recorders = client, cluster, recorders
         self._clock, self._chance = clock, chance
+
+    async def bind(self, pod: core_v1.Pod, node: str) -> None:
+        """Raises StatusError, ConnectionError or TimeoutError."""
+        meta = pod.metadata
+        binding = core_v1.Binding(
+            metadata=meta_v1.ObjectMeta(name=meta.name, namespace=meta.namespace, uid=meta.uid),
+            target=core_v1.ObjectReference(kind="Node", name=node),
+        )
+        await self._client.post(core_v1.Pod, meta.name, meta.namespace, "binding", binding)
 
     async def claim_volume(self, volume: core_v1.PersistentVolume, claim: core_v1.PersistentVolumeClaim) -> None:
         """Keep a volume for a claim; the binder does the rest."""

@@ -64,13 +64,23 @@ class Engine:
     ) -> None:
         self._cluster, self._writes, self._profiles, self._recorders = cluster, written, profiles, recorders
         self._desk, self._clock, self._chance = at_desk, clock, chance
-        self.queue = queue.SchedulingQueue(clock, self._helps, first=first_backoff, last=last_backoff)
+        self._plugins = {used.plugin.name: used.plugin for one in profiles.values() for used in one.plugins}
+        # All profiles sort alike.
+        order = next(iter(profiles.values())).queue_sort.order
+        self.queue = queue.SchedulingQueue(
+            clock,
+            self._helps,
+            concerns=self._concerns,
+            gate=self._gate,
+            order=order,
+            first=first_backoff,
+            last=last_backoff,
+        )
         self.metrics = metrics.Metrics()
         self._extenders = outside
         self._tasks = Tasks()
         self._binder = binding.Binder(cluster, written, at_desk, outside)
         self._cycles: dict[tuple[str, bytes], cycle.Cycle] = {}
-        self._plugins = {used.plugin.name: used.plugin for one in profiles.values() for used in one.plugins}
         self._turn = 0.0
 
     async def run(self) -> None:
@@ -93,6 +103,22 @@ class Engine:
             return False
         known = self._plugins.get(plugin)
         return known is None or (bool(known.helped_by & event.change) and known.helps(pending.pod, event))
+
+    def _concerns(self, plugin: str, change: changes.Change) -> bool:
+        known = self._plugins.get(plugin)
+        return known is None or bool(known.helped_by & change)
+
+    def _gate(self, pod: core_v1.Pod) -> str | None:
+        for one in self._profiles[self._cluster.profile_of(pod)].pre_enqueue:
+            try:
+                one.before_queuing(pod)
+            except plugin.Rejected as rejected:
+                log.debug("%s is held back by %s: %s", key_of(pod), one.name, rejected.reason)
+                return one.name
+            except Exception:
+                log.exception("running PreEnqueue plugin %s for %s failed", one.name, key_of(pod))
+                return one.name
+        return None
 
     # Choosing
 
@@ -362,6 +388,10 @@ class Engine:
         except (waiting.Refused, binding.Unbound) as error:
             self._refused(pending, error)
             return
+        except Exception as error:
+            log.exception("binding %s failed", key_of(pod))
+            self._refused(pending, error)
+            return
         self.queue.placed(pending)
         now = self._clock.monotonic()
         self.metrics.attempted(metrics.SCHEDULED, profile.name, now - pending.began)
@@ -380,6 +410,8 @@ class Engine:
         self._cluster.forget_assumed(pod, tell=tell)
         if isinstance(error, waiting.Refused):
             self._fail(pending, frozenset((error.plugin,)), failure.refused(error.reason), "Unschedulable")
+        elif isinstance(error, binding.Unbound) and error.rejected:
+            self._fail(pending, frozenset(), str(error), "Unschedulable", error=True)
         else:
             self._fail(pending, frozenset(), str(error), "SchedulerError", error=True)
 
@@ -395,11 +427,11 @@ class Engine:
     ) -> None:
         pod = pending.pod
         profile = self._cluster.profile_of(pod)
-        result = metrics.ERROR if error else metrics.UNSCHEDULABLE
+        result = metrics.ERROR if reason == "SchedulerError" else metrics.UNSCHEDULABLE
         self.metrics.attempted(result, profile, self._clock.monotonic() - pending.began)
         self.queue.failed(pending, rejected_by, error=error)
         current = self._cluster.current(pod)
-        if current is None:
+        if current is None or not message:
             return
         if nominated is not None:
             self._cluster.nominations.put(current, self._cluster.shape(current), nominated)

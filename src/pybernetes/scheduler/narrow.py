@@ -63,10 +63,10 @@ class Narrow:
         self._ranking: rankings.Ranking | None = None
         self._seen = len(nodes.touched)
 
-    def best(self) -> list[int]:
+    def best(self) -> Sequence[int] | tables.Ints:
         """The rows that fit with the highest score, in ascending order; to be read only."""
         if self._ranking is None:
-            self._ranking = rankings.Ranking(self.fits, self.scores)
+            return rankings.best(self.fits, self.scores)
         return self._ranking.best()
 
     def catch_up(self) -> bool | None:
@@ -83,6 +83,9 @@ class Narrow:
     def _look_again(self, rows: set[int]) -> bool:
         if len(rows) > FEW or not self._by_room:
             return self._renew(np.array(sorted(rows)))
+        if self._ranking is None:
+            # Worth its while from here on: one row after the other.
+            self._ranking = rankings.Ranking(self.fits, self.scores)
         changed = False
         for row in rows:
             fits, score = self._answer(row)
@@ -90,8 +93,7 @@ class Narrow:
                 self.fits[row] = fits
                 changed = True
             self.scores[row] = score
-            if self._ranking is not None:
-                self._ranking.put(row, fits, score)
+            self._ranking.put(row, fits, score)
         return changed
 
     def _renew(self, rows: tables.Ints) -> bool:

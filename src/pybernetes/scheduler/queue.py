@@ -6,15 +6,18 @@
        |                   v
     back-off <--moved-- unschedulable        (after five minutes without a change that helps: moved anyway)
 
-Higher priority first, then longer waiting. A pod's back-off doubles from 1 s to 10 s with its attempts; while there is
-nothing else to do, pods that merely did not fit are taken out of it early. Timers run only while somebody waits.
+Pods that plugins hold back (`gate`) wait with the unschedulable ones, until such a plugin lets them pass.
+
+A pod's back-off doubles from 1 s to 10 s with its attempts; while there is nothing else to do, pods that merely did not
+fit are taken out of it early. Timers run only while somebody waits.
 """
 
 from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from pybernetes.api.types import core_v1
 from pybernetes.kits.clock import Clock, Timer
@@ -29,13 +32,31 @@ UNSCHEDULABLE_SECONDS = 300.0
 REMEMBERED = 10_000
 
 Helps = Callable[[str, "Pending", changes.Event], bool]
+Concerns = Callable[[str, changes.Change], bool]
+Gate = Callable[[core_v1.Pod], str | None]
+Order = Callable[[core_v1.Pod, float], Any]
+# Stands for the plugin where none is known that turned a pod down.
+NOBODY = ""
 
 
 class Pending:
     """A pod on its way. `rejected_by` names the plugins that turned it down everywhere; `entered` is when it came,
-    `since` when it began to wait as it waits now, `began` when its last attempt did."""
+    `since` when it began to wait as it waits now, `began` when its last attempt did. `gated_by` is the plugin that
+    holds it back from being tried at all."""
 
-    __slots__ = ("attempts", "began", "entered", "failed", "held", "pod", "rejected_by", "seen", "since", "tried")
+    __slots__ = (
+        "attempts",
+        "began",
+        "entered",
+        "failed",
+        "gated_by",
+        "held",
+        "pod",
+        "rejected_by",
+        "seen",
+        "since",
+        "tried",
+    )
 
     def __init__(self, pod: core_v1.Pod, since: float) -> None:
         self.pod, self.since, self.entered, self.began = pod, since, since, since
@@ -46,6 +67,7 @@ class Pending:
         self.failed = False
         # Pods are being removed for it; until that is done another attempt is of no use.
         self.held = False
+        self.gated_by: str | None = None
         self.rejected_by: frozenset[str] = frozenset()
 
 
@@ -53,14 +75,40 @@ def _always(plugin: str, pending: Pending, event: changes.Event) -> bool:
     return True
 
 
+def _any(plugin: str, change: changes.Change) -> bool:
+    return True
+
+
+def _open(pod: core_v1.Pod) -> str | None:
+    return None
+
+
+def _by_time(pod: core_v1.Pod, since: float) -> float:
+    return since
+
+
 class SchedulingQueue:
-    """See above. All by uid. `helps(plugin, pending, event)` asks a plugin whether a change can undo its rejection."""
+    """See above. All by uid.
+
+    `helps(plugin, pending, event)` asks a plugin whether a change can undo its rejection, `concerns(plugin, change)`
+    whether it can undo any. `gate(pod)` answers the plugin that holds a pod back, or None. `order(pod, since)` answers
+    what pods are sorted by, the lowest first; those that have waited longest, where nothing is said.
+    """
 
     def __init__(
-        self, clock: Clock, helps: Helps = _always, *, first: float = FIRST_BACKOFF, last: float = LAST_BACKOFF
+        self,
+        clock: Clock,
+        helps: Helps = _always,
+        *,
+        concerns: Concerns = _any,
+        gate: Gate = _open,
+        order: Order = _by_time,
+        first: float = FIRST_BACKOFF,
+        last: float = LAST_BACKOFF,
     ) -> None:
-        self._clock, self._helps, self._first, self._last = clock, helps, first, last
-        self._heap: list[tuple[int, float, int, str]] = []
+        self._clock, self._helps, self._concerns, self._gate, self._by = clock, helps, concerns, gate, order
+        self._first, self._last = first, last
+        self._heap: list[tuple[Any, int, str]] = []
         self._active: dict[str, Pending] = {}
         self._backoff: dict[str, tuple[Pending, Timer]] = {}
         self._unschedulable: dict[str, Pending] = {}
@@ -74,8 +122,11 @@ class SchedulingQueue:
         self._arrived = asyncio.Event()
         self._flush: Timer | None = None
 
-    def put(self, pod: core_v1.Pod) -> None:
-        """Add a pod, or take over its changes; a change gives an unschedulable pod another try."""
+    def put(self, pod: core_v1.Pod) -> bool:
+        """Add a pod, or take over its changes; a change gives an unschedulable pod another try.
+
+        Answers False where a plugin holds it back.
+        """
         uid = pod.metadata.uid
         known = self._active.get(uid)
         if known is not None:
@@ -87,12 +138,17 @@ class SchedulingQueue:
         elif uid in self._unschedulable:
             waiting = self._unschedulable[uid]
             before, waiting.pod = waiting.pod, pod
-            if _changed(before, pod):
+            if waiting.gated_by is not None or _changed(before, pod):
                 self._requeue(self._unpark(uid))
+            return waiting.gated_by is None
         elif uid not in self._flying:
-            self._activate(Pending(pod, self._clock.monotonic()))
+            pending = Pending(pod, self._clock.monotonic())
+            if not self._admit(pending):
+                return False
+            self._activate(pending)
         else:
             self._flying[uid].pod = pod
+        return True
 
     def remove(self, uid: str) -> None:
         self._active.pop(uid, None)
@@ -113,7 +169,7 @@ class SchedulingQueue:
             await self._arrived.wait()
         popped: list[Pending] = []
         while self._heap and len(popped) < most:
-            pending = self._active.pop(heapq.heappop(self._heap)[3], None)
+            pending = self._active.pop(heapq.heappop(self._heap)[2], None)
             if pending is not None:
                 pending.attempts += 1
                 pending.tried = self._clock.monotonic()
@@ -128,18 +184,16 @@ class SchedulingQueue:
 
     def failed(self, pending: Pending, rejected_by: frozenset[str], *, error: bool = False) -> None:
         """No node fits; `error`: something went wrong, and another try may work without any change."""
-        uid = pending.pod.metadata.uid
         meanwhile = self._meanwhile(pending)
         if not self._land(pending):
             return
         pending.rejected_by, pending.failed, pending.since = rejected_by, error, self._clock.monotonic()
+        pending.gated_by = None
         # What changed during the cycle may have come too late for it.
         if error or meanwhile is None or any(self._helped(pending, event) for event in meanwhile):
             self._requeue(pending)
             return
-        self._unschedulable[uid] = pending
-        for plugin in rejected_by:
-            self._rejected_by.setdefault(plugin, {})[uid] = pending
+        self._park(pending)
         self._plan_flush()
 
     def happened(self, event: changes.Event) -> None:
@@ -154,11 +208,13 @@ class SchedulingQueue:
         helped = {
             uid: pending
             for plugin, waiting in self._rejected_by.items()
+            if self._concerns(plugin, event.change)
             for uid, pending in waiting.items()
             if self._helps(plugin, pending, event)
         }
-        helped.update((uid, pending) for uid, pending in self._unschedulable.items() if not pending.rejected_by)
-        for uid in helped:
+        for uid, pending in helped.items():
+            if pending.gated_by is not None and not self._concerns(pending.gated_by, event.change):
+                continue
             self._requeue(self._unpark(uid))
 
     def hold(self, pending: Pending) -> None:
@@ -172,7 +228,9 @@ class SchedulingQueue:
         if uid in self._held:
             self._requeue(self._held.pop(uid))
         elif retry and uid in self._unschedulable:
-            self._activate(self._unpark(uid))
+            waiting = self._unpark(uid)
+            if self._admit(waiting):
+                self._activate(waiting)
 
     def close(self) -> None:
         if self._flush is not None:
@@ -187,7 +245,13 @@ class SchedulingQueue:
 
     def counts(self) -> dict[str, int]:
         """How many pods wait, by where."""
-        return {"active": len(self._active), "backoff": len(self._backoff), "unschedulable": len(self._unschedulable)}
+        gated = sum(pending.gated_by is not None for pending in self._unschedulable.values())
+        return {
+            "active": len(self._active),
+            "backoff": len(self._backoff),
+            "unschedulable": len(self._unschedulable) - gated,
+            "gated": gated,
+        }
 
     def backoff_of(self, pending: Pending) -> float:
         return min(self._first * 2.0 ** min(max(pending.attempts - 1, 0), DOUBLINGS), self._last)
@@ -214,9 +278,24 @@ class SchedulingQueue:
             return False
         return True
 
+    def _admit(self, pending: Pending) -> bool:
+        """Whether plugins let it be tried; it waits where not."""
+        pending.gated_by = self._gate(pending.pod)
+        if pending.gated_by is None:
+            return True
+        pending.rejected_by |= {pending.gated_by}
+        self._park(pending)
+        return False
+
+    def _park(self, pending: Pending) -> None:
+        uid = pending.pod.metadata.uid
+        self._unschedulable[uid] = pending
+        for plugin in _rejecting(pending):
+            self._rejected_by.setdefault(plugin, {})[uid] = pending
+
     def _unpark(self, uid: str) -> Pending:
         pending = self._unschedulable.pop(uid)
-        for plugin in pending.rejected_by:
+        for plugin in _rejecting(pending):
             waiting = self._rejected_by[plugin]
             del waiting[uid]
             if not waiting:
@@ -227,8 +306,10 @@ class SchedulingQueue:
         if pending.held:
             self._held[pending.pod.metadata.uid] = pending
             return
+        if not self._admit(pending):
+            return
         left = pending.tried + self.backoff_of(pending) - self._clock.monotonic()
-        if left <= 0:
+        if left <= 0 or not pending.attempts:
             self._activate(pending)
             return
         uid = pending.pod.metadata.uid
@@ -254,7 +335,7 @@ class SchedulingQueue:
         uid = pending.pod.metadata.uid
         self._active[uid] = pending
         self._order += 1
-        heapq.heappush(self._heap, (-(pending.pod.spec.priority or 0), pending.since, self._order, uid))
+        heapq.heappush(self._heap, (self._by(pending.pod, pending.since), self._order, uid))
         self._arrived.set()
 
     def _plan_flush(self) -> None:
@@ -264,12 +345,18 @@ class SchedulingQueue:
     def _flush_old(self) -> None:
         self._flush = None
         now = self._clock.monotonic()
-        for uid, pending in list(self._unschedulable.items()):
+        tried = [pending for pending in self._unschedulable.values() if pending.gated_by is None]
+        for pending in tried:
             if now - pending.since >= UNSCHEDULABLE_SECONDS:
-                self._requeue(self._unpark(uid))
-        if self._unschedulable:
-            oldest = min(pending.since for pending in self._unschedulable.values())
+                self._requeue(self._unpark(pending.pod.metadata.uid))
+        left = [pending.since for pending in self._unschedulable.values() if pending.gated_by is None]
+        if left:
+            oldest = min(left)
             self._flush = self._clock.call_later(oldest + UNSCHEDULABLE_SECONDS - now, self._flush_old)
+
+
+def _rejecting(pending: Pending) -> Iterable[str]:
+    return pending.rejected_by or (NOBODY,)
 
 
 def _changed(before: core_v1.Pod, after: core_v1.Pod) -> bool:

@@ -13,42 +13,40 @@ _OUT = -1
 
 def best(fits: tables.Bools, totals: tables.Ints) -> tables.Ints:
     """The rows that fit with the highest total, in ascending order; totals are not negative."""
-    return _best(np.where(fits, totals, _OUT))
-
-
-def _best(values: tables.Ints) -> tables.Ints:
+    values = np.where(fits, totals, _OUT)
     highest = values.max(initial=_OUT)
     return np.flatnonzero(values == highest) if highest != _OUT else np.zeros(0, np.int64)
 
 
 class Ranking:
-    """The same, kept up as rows change."""
+    """The same, kept up as rows change: all rows by total, each kind in ascending order."""
 
     def __init__(self, fits: tables.Bools, totals: tables.Ints) -> None:
-        self._values: tables.Ints = np.where(fits, totals, _OUT)
-        self._highest = _OUT
-        self._best: list[int] = []
+        values = np.where(fits, totals, _OUT)
+        order = np.argsort(values, kind="stable")
+        kinds, starts = np.unique(values[order], return_index=True)
+        groups = np.split(order, starts[1:])
+        self._values: list[int] = values.tolist()
+        self._rows: dict[int, list[int]] = {
+            kind: rows.tolist() for kind, rows in zip(kinds.tolist(), groups, strict=False)
+        }
+        self._highest = max(self._rows, default=_OUT)
 
     def best(self) -> list[int]:
         """To be read only."""
-        if not self._best:
-            self._best = _best(self._values).tolist()
-            self._highest = int(self._values[self._best[0]]) if self._best else _OUT
-        return self._best
+        return self._rows[self._highest] if self._highest != _OUT else []
 
     def put(self, row: int, fits: bool, total: int) -> None:
         """A row has changed."""
-        before, after = int(self._values[row]), total if fits else _OUT
+        before, after = self._values[row], total if fits else _OUT
         if before == after:
             return
         self._values[row] = after
-        best = self._best
-        if not best:
-            return
-        if before == self._highest:
-            del best[bisect.bisect_left(best, row)]
-        if after > self._highest:
-            self._highest = after
-            self._best = [row]
-        elif after == self._highest:
-            bisect.insort(best, row)
+        bisect.insort(self._rows.setdefault(after, []), row)
+        self._highest = max(self._highest, after)
+        rows = self._rows[before]
+        del rows[bisect.bisect_left(rows, row)]
+        if not rows:
+            del self._rows[before]
+            if before == self._highest:
+                self._highest = max(self._rows)

@@ -21,13 +21,8 @@ from pybernetes.scheduler.plugins import plugin, table
 log = logging.getLogger(__name__)
 
 GROUP = "pybernetes.scheduler.plugins"
-# Plugins that are no filters or scores, and the point at which each does its work.
-FIXED = {
-    table.PRE_ENQUEUE: "preEnqueue",
-    table.QUEUE_SORT: "queueSort",
-    table.POST_FILTER: "postFilter",
-    table.BIND: "bind",
-}
+# Names of what works at one point as plugins do, and is none.
+FIXED = {table.POST_FILTER: "postFilter"}
 # Features that are off by default upstream; naming their plugins is no mistake.
 _OFF = ("NodeDeclaredFeatures", "GangScheduling", "TopologyPlacementGenerator", "PodGroupPodsCount")
 

@@ -105,7 +105,6 @@ class Watching:
         return (
             pod.metadata.deletionTimestamp is None
             and not pod.spec.nodeName
-            and not pod.spec.schedulingGates
             and pod.status.phase not in FINISHED
             and self.profile_of(pod) in self._profiles
             and pod.metadata.uid not in self.assumed
@@ -181,6 +180,7 @@ class Watching:
         if new is None:
             if old is not None:
                 self.nodes.remove(old.metadata.name)
+                self._queue.happened(changes.Event(Change.NODE_GONE, old, None))
             return
         version = self.nodes.version
         self.nodes.put(new)
@@ -204,8 +204,10 @@ class Watching:
             else:
                 self._placed(old, new)
         elif self.is_ours(new):
-            self.nominations.seen(old, new, self.shape(new))
-            self._queue.put(new)
+            if self._queue.put(new):
+                self.nominations.seen(old, new, self.shape(new))
+            else:
+                self.nominations.remove(uid)
         elif uid not in self.assumed:
             self.nominations.remove(uid)
             self._queue.remove(uid)

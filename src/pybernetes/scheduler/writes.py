@@ -1,4 +1,7 @@
-"""What the scheduler writes: bindings, conditions and nominations of waiting pods, and the removal of victims."""
+"""What the scheduler writes: conditions and nominations of waiting pods, and the removal of victims.
+
+What plugins write, bindings among it, is in `desk`.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import logging
 from typing import Any
 
 from pybernetes.api import codecs, errors, times
-from pybernetes.api.types import core_v1, meta_v1
+from pybernetes.api.types import core_v1
 from pybernetes.client import Client, transport
 from pybernetes.informers import key_of
 from pybernetes.kits import backoff
@@ -30,15 +33,6 @@ class Writes:
 
     def __init__(self, client: Client, clock: Clock) -> None:
         self._client, self._clock = client, clock
-
-    async def bind(self, pod: core_v1.Pod, node: str) -> None:
-        """Raises StatusError, ConnectionError or TimeoutError."""
-        meta = pod.metadata
-        binding = core_v1.Binding(
-            metadata=meta_v1.ObjectMeta(name=meta.name, namespace=meta.namespace, uid=meta.uid),
-            target=core_v1.ObjectReference(kind="Node", name=node),
-        )
-        await self._client.post(core_v1.Pod, meta.name, meta.namespace, "binding", binding)
 
     async def is_bound(self, pod: core_v1.Pod, node: str) -> bool:
         """Whether the pod has that node by now; waits until the API server can say."""
@@ -90,7 +84,9 @@ class Writes:
             log.info("the nomination of %s was not taken back: %s", key_of(pod), error)
 
     async def evict(self, victim: core_v1.Pod, scheduler: str) -> bool:
-        """Delete a pod for another's sake, saying so on it first; False: it was gone already. Raises as `bind`."""
+        """Delete a pod for another's sake, saying so on it first; False: it was gone already. Raises StatusError,
+        ConnectionError or TimeoutError.
+        """
         message = f"{scheduler}: preempting to accommodate a higher priority pod"
         condition = self._condition(victim, preemption.CONDITION, "True", preemption.REASON, message)
         try:

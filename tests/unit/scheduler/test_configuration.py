@@ -79,7 +79,8 @@ def test_plugins_are_switched_off_and_weighed_by_point_or_everywhere() -> None:
 def test_all_but_what_is_named() -> None:
     built = profile(
         "profiles:\n- plugins:\n"
-        "    multiPoint: {enabled: [{name: NodeName}, {name: NodeResourcesFit}], disabled: [{name: '*'}]}\n"
+        "    multiPoint: {enabled: [{name: NodeName}, {name: NodeResourcesFit}, {name: PrioritySort}, "
+        "{name: DefaultBinder}], disabled: [{name: '*'}]}\n"
     )
     assert filters(built) == ["NodeName", "NodeResourcesFit"]
     assert scores(built) == {"NodeResourcesFit": 1}
@@ -155,7 +156,8 @@ def test_other_kinds_and_unknown_plugins_are_refused() -> None:
 def strategy(text: str) -> profiles.Profile:
     return profile(
         "profiles:\n- plugins:\n"
-        "    multiPoint: {enabled: [{name: NodeResourcesFit}], disabled: [{name: '*'}]}\n"
+        "    multiPoint: {enabled: [{name: NodeResourcesFit}, {name: PrioritySort}, {name: DefaultBinder}], "
+        "disabled: [{name: '*'}]}\n"
         f"  pluginConfig:\n  - name: NodeResourcesFit\n    args:\n      scoringStrategy: {text}\n"
     )
 
@@ -260,3 +262,73 @@ def test_plugins_of_other_packages_are_found_by_entry_point(
     assert loud.decide(pod(), built.plugins).misfit().reasons == {"node(s) were too loud": 1}
     off = profile("profiles:\n- plugins:\n    multiPoint: {disabled: [{name: Quiet}]}\n", known)
     assert "Quiet" not in {*scores(off), *filters(off)}
+
+
+class ByName(plugin.Plugin):
+    name = "ByName"
+
+    def order(self, pod: core_v1.Pod, since: float) -> str:
+        return pod.metadata.name
+
+
+class Binding(plugin.Plugin):
+    name = "Binding"
+
+    async def bind(self, pod: core_v1.Pod, node: str, desk: plugin.Desk) -> bool:
+        return False
+
+
+WITH_OTHERS = registry.Registry([ByName, Binding])
+SORTED = "plugins: {queueSort: {enabled: [{name: ByName}], disabled: [{name: PrioritySort}]}}"
+EVERYWHERE = "plugins: {multiPoint: {enabled: [{name: ByName}], disabled: [{name: PrioritySort}]}}"
+
+
+def built(text: str) -> dict[str, profiles.Profile]:
+    return profiles.build_all(read(f"profiles: [{text}]\n", WITH_OTHERS).profiles, WITH_OTHERS)
+
+
+def binders(text: str) -> list[str]:
+    return [one.name for one in built(text)["default-scheduler"].bind]
+
+
+def test_one_plugin_sorts_and_another_packages_must_be_asked_for() -> None:
+    assert built("{}")["default-scheduler"].queue_sort.name == "PrioritySort"
+    assert built(f"{{{SORTED}}}")["default-scheduler"].queue_sort.name == "ByName"
+
+
+def test_plugins_bind_in_the_order_of_the_configuration() -> None:
+    assert binders("{}") == ["Binding", "DefaultBinder"]
+    assert binders("{plugins: {bind: {disabled: [{name: Binding}]}}}") == ["DefaultBinder"]
+    assert binders("{plugins: {bind: {enabled: [{name: DefaultBinder}, {name: Binding}]}}}") == [
+        "DefaultBinder",
+        "Binding",
+    ]
+
+
+WHICH = "creating profile for scheduler name default-scheduler: "
+ONE = 'only one queue sort plugin required for profile with scheduler name "default-scheduler", but got'
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{plugins: {queueSort: {disabled: [{name: '*'}]}}}", f"{WHICH}{ONE} 0"),
+        ("{plugins: {queueSort: {enabled: [{name: ByName}]}}}", f"{WHICH}{ONE} 2"),
+        (
+            "{plugins: {bind: {disabled: [{name: '*'}]}}}",
+            f'{WHICH}at least one bind plugin is needed for profile with scheduler name "default-scheduler"',
+        ),
+        (
+            "{plugins: {preEnqueue: {enabled: [{name: NodeName}]}}}",
+            f'{WHICH}plugin "NodeName" does not extend PreEnqueuePlugin plugin',
+        ),
+        (
+            f"{{schedulerName: a}}, {{schedulerName: b, {EVERYWHERE}}}",
+            'different queue sort plugins for profile "b": "ByName", first: "PrioritySort"',
+        ),
+    ],
+)
+def test_points_that_cannot_be_empty_or_shared(text: str, message: str) -> None:
+    with pytest.raises(configuration.ConfigurationError) as caught:
+        built(text)
+    assert str(caught.value) == message

@@ -74,7 +74,7 @@ def test_kept_decisions_equal_fresh_ones() -> None:
         if where is None:
             continue
         assert (kept[at].totals(fresh._fits) == fresh.totals(fresh._fits)).all()
-        assert kept[at]._narrow.best() == fresh._narrow.best()
+        assert list(kept[at]._narrow.best()) == list(fresh._narrow.best())
         board.add(kinds[at], where)
         if turn % 7 == 6:
             board.nodes.remove_pod(f"u{turn // 7}")

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from pybernetes.api.types import core_v1
+from pybernetes.api.types import core_v1, meta_v1
 from pybernetes.kits.clock import settle
-from pybernetes.scheduler import registry, waiting
+from pybernetes.scheduler import changes, registry, waiting
 from pybernetes.scheduler.plugins import plugin
-from tests.unit.scheduler import test_scheduler
+from tests.unit.scheduler import test_configuration, test_scheduler
 
 LOG: list[str] = []
 GANG = 3
@@ -178,3 +178,176 @@ async def test_a_victim_that_waits_to_be_permitted_waits_again(gang: test_schedu
     assert (left.metadata.deletionTimestamp, left.spec.nodeName) == (None, "")
     [message] = gang.told("Preempted")
     assert message.endswith(" on node n1 (in kube-scheduler memory).")
+
+
+class Curfew(plugin.Plugin):
+    """Holds back pods that are labelled late, until a node comes; breaks on those that are labelled broken."""
+
+    name = "Curfew"
+    helped_by = changes.Change.NODE_ADDED
+    over = False
+
+    def before_queuing(self, pod: core_v1.Pod) -> None:
+        if "broken" in pod.metadata.labels:
+            raise ValueError("broken")
+        if "late" in pod.metadata.labels and not self.over:
+            raise plugin.Rejected("it is late")
+
+
+class Alphabet(plugin.Plugin):
+    """Takes pods by name."""
+
+    name = "Alphabet"
+
+    def order(self, pod: core_v1.Pod, since: float) -> str:
+        return pod.metadata.name
+
+
+class Registrar(plugin.Plugin):
+    """Binds pods whose names tell how."""
+
+    name = "Registrar"
+
+    async def bind(self, pod: core_v1.Pod, node: str, desk: plugin.Desk) -> bool:
+        LOG.append(f"bind {pod.metadata.name}")
+        match pod.metadata.name:
+            case "mine":
+                await desk.bind(pod, node)
+                return True
+            case "never":
+                raise plugin.Rejected("not that node")
+            case "fail":
+                raise plugin.BindingFailed("out of ink")
+            case "bug":
+                raise ValueError("oops")
+        return False
+
+
+@pytest.fixture
+async def curfew(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[test_scheduler.World]:
+    async for made in _running(monkeypatch, Curfew):
+        yield made
+
+
+@pytest.fixture
+async def registrar(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[test_scheduler.World]:
+    async for made in _running(monkeypatch, Registrar):
+        yield made
+
+
+def labelled(world: test_scheduler.World, name: str, label: str) -> core_v1.Pod:
+    container = core_v1.Container(name="c")
+    meta = meta_v1.ObjectMeta(name=name, namespace="default", labels={label: "yes"})
+    stored: core_v1.Pod = world.api.seed(core_v1.Pod(metadata=meta, spec=core_v1.PodSpec(containers=[container])))
+    return stored
+
+
+def waiting_in(world: test_scheduler.World, queue: str) -> float:
+    [family] = [one for one in world.scheduler.families() if one.name == "scheduler_pending_pods"]
+    [count] = [value for labels, value in family.samples if labels == {"queue": queue}]
+    assert isinstance(count, int)
+    return count
+
+
+async def test_a_pod_that_is_held_back_is_not_tried_and_nothing_is_said(curfew: test_scheduler.World) -> None:
+    curfew.node()
+    late = labelled(curfew, "a", "late")
+    await settle()
+    assert curfew.where("a") == ""
+    assert (curfew.told("FailedScheduling"), curfew.api.find(core_v1.Pod, "a", "default").status.conditions) == ([], [])
+    assert waiting_in(curfew, "gated") == 1
+    curfew.api.change(late, lambda pod: pod.metadata.labels.clear())
+    await settle()
+    assert (curfew.where("a"), waiting_in(curfew, "gated")) == ("n1", 0)
+
+
+async def test_what_helps_a_plugin_has_it_asked_again(
+    curfew: test_scheduler.World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    curfew.node()
+    labelled(curfew, "a", "late")
+    await settle()
+    monkeypatch.setattr(Curfew, "over", True)
+    curfew.pod("b")
+    await curfew.clock.advance(600)
+    assert (curfew.where("a"), curfew.where("b")) == ("", "n1")
+    curfew.node("n2")
+    await settle()
+    assert curfew.where("a")
+
+
+async def test_a_plugin_that_breaks_holds_the_pod_back(
+    curfew: test_scheduler.World, caplog: pytest.LogCaptureFixture
+) -> None:
+    curfew.node()
+    labelled(curfew, "a", "broken")
+    await settle()
+    assert waiting_in(curfew, "gated") == 1
+    assert "running PreEnqueue plugin Curfew for default/a failed" in caplog.text
+
+
+async def test_gates_may_be_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = test_configuration.HEAD + "profiles: [{plugins: {preEnqueue: {disabled: [{name: SchedulingGates}]}}}]\n"
+    async for world in test_scheduler.running(test_scheduler.World(config)):
+        world.node()
+        world.pod("gated", schedulingGates=[core_v1.PodSchedulingGate(name="g")])
+        await settle()
+        assert world.where("gated") == "n1"
+
+
+async def test_pods_are_taken_in_the_order_of_a_plugin(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "load", lambda: registry.Registry([Alphabet]))
+    sort = "queueSort: {enabled: [{name: Alphabet}], disabled: [{name: PrioritySort}]}"
+    config = f"{test_configuration.HEAD}profiles: [{{plugins: {{{sort}}}}}]\n"
+    async for world in test_scheduler.running(test_scheduler.World(config)):
+        for name, priority in (("b", 1000), ("a", 1)):
+            world.pod(name, cpu="900m", priority=priority, preemptionPolicy="Never")
+        world.node(cpu="1")
+        await world.clock.advance(3)
+        assert (world.where("a"), world.where("b")) == ("n1", "")
+
+
+async def test_the_first_plugin_that_wants_to_binds(registrar: test_scheduler.World) -> None:
+    registrar.node()
+    registrar.pod("mine")
+    registrar.pod("other")
+    await settle()
+    assert [registrar.where(name) for name in ("mine", "other")] == ["n1", "n1"]
+    assert LOG == ["bind mine", "bind other"]
+    assert len([call for call in registrar.api.calls if call.path.endswith("/binding")]) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "reason", "message"),
+    [
+        ("never", "Unschedulable", "not that node"),
+        ("fail", "SchedulerError", 'running Bind plugin "Registrar": out of ink'),
+        ("bug", "SchedulerError", "oops"),
+    ],
+)
+async def test_a_plugin_that_does_not_bind_has_the_pod_tried_again(
+    registrar: test_scheduler.World, name: str, reason: str, message: str
+) -> None:
+    registrar.node(cpu="1")
+    registrar.pod(name, cpu="900m")
+    await settle()
+    condition = registrar.api.find(core_v1.Pod, name, "default").status.conditions[0]
+    assert (condition.reason, condition.message) == (reason, message)
+    assert registrar.told("FailedScheduling") == [message]
+    registrar.pod("other", cpu="900m")
+    await settle()
+    assert registrar.where("other") == "n1"
+    await registrar.clock.advance(2)
+    assert LOG.count(f"bind {name}") == (2 if registrar.where("other") == "" else 1)
+
+
+async def test_nobody_binds(monkeypatch: pytest.MonkeyPatch) -> None:
+    LOG.clear()
+    monkeypatch.setattr(registry, "load", lambda: registry.Registry([Registrar]))
+    config = f"{test_configuration.HEAD}profiles: [{{plugins: {{bind: {{disabled: [{{name: DefaultBinder}}]}}}}}}]\n"
+    async for world in test_scheduler.running(test_scheduler.World(config)):
+        world.node()
+        world.pod("other")
+        await world.clock.advance(4)
+        assert (world.where("other"), world.told("FailedScheduling")) == ("", [])
+        assert LOG.count("bind other") > 1

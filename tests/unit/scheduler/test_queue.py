@@ -7,6 +7,7 @@ import pytest
 from pybernetes.api.types import core_v1, meta_v1
 from pybernetes.kits.clock import VirtualClock
 from pybernetes.scheduler import changes, queue
+from pybernetes.scheduler.plugins import priority_sort
 
 
 def pod(name: str, priority: int = 0) -> core_v1.Pod:
@@ -35,7 +36,7 @@ async def test_a_pod_that_failed_with_an_error_sits_out_its_back_off(clock: Virt
     pending.attempts = 5000
     waiting.failed(pending, frozenset(), error=True)
     await clock.advance(9.0)
-    assert waiting.counts() == {"active": 0, "backoff": 1, "unschedulable": 0}
+    assert waiting.counts() == {"active": 0, "backoff": 1, "unschedulable": 0, "gated": 0}
     await clock.advance(1.5)
     assert await names(waiting) == ["big"]
     waiting.close()
@@ -48,9 +49,9 @@ async def test_a_pod_that_did_not_fit_is_tried_early_when_something_helps_and_no
     waiting.put(pod("big"))
     [pending] = await waiting.pop(1)
     waiting.failed(pending, frozenset({"NodeResourcesFit"}))
-    assert waiting.counts() == {"active": 0, "backoff": 0, "unschedulable": 1}
+    assert waiting.counts() == {"active": 0, "backoff": 0, "unschedulable": 1, "gated": 0}
     waiting.happened(ROOM)
-    assert waiting.counts() == {"active": 0, "backoff": 1, "unschedulable": 0}
+    assert waiting.counts() == {"active": 0, "backoff": 1, "unschedulable": 0, "gated": 0}
     assert await names(waiting) == ["big"]
     waiting.close()
 
@@ -91,7 +92,7 @@ async def test_five_minutes_without_help_bring_another_try_and_idle_queues_have_
 
 
 async def test_more_important_pods_go_first_then_those_that_waited_longer(clock: VirtualClock) -> None:
-    waiting = queue.SchedulingQueue(clock)
+    waiting = queue.SchedulingQueue(clock, order=priority_sort.PrioritySort().order)
     for name, priority in (("a", 0), ("b", 10), ("c", 0)):
         waiting.put(pod(name, priority))
         await clock.advance(1)
@@ -106,7 +107,47 @@ async def test_a_held_pod_waits_for_its_release(clock: VirtualClock) -> None:
     waiting.hold(pending)
     waiting.failed(pending, frozenset({"A"}))
     waiting.happened(ROOM)
-    assert waiting.counts() == {"active": 0, "backoff": 0, "unschedulable": 0}
+    assert waiting.counts() == {"active": 0, "backoff": 0, "unschedulable": 0, "gated": 0}
     waiting.release(pending)
+    assert waiting.counts()["backoff"] == 1
+    waiting.close()
+
+
+async def test_pods_that_are_held_back_are_not_tried_before_their_plugin_lets_them(clock: VirtualClock) -> None:
+    held = {"a"}
+
+    def concerns(plugin: str, change: changes.Change) -> bool:
+        return plugin != "Gate" or change is changes.Change.NODE_ADDED
+
+    def gate(pod: core_v1.Pod) -> str | None:
+        return "Gate" if pod.metadata.name in held else None
+
+    waiting = queue.SchedulingQueue(clock, concerns=concerns, gate=gate)
+    assert not waiting.put(pod("a"))
+    assert waiting.put(pod("b"))
+    assert waiting.counts() == {"active": 1, "backoff": 0, "unschedulable": 0, "gated": 1}
+    # They do not get out by time, nor by what does not concern the plugin, nor as long as it says no.
+    await clock.advance(2 * queue.UNSCHEDULABLE_SECONDS)
+    waiting.happened(NODE)
+    held.clear()
+    waiting.happened(ROOM)
+    assert waiting.counts()["gated"] == 1
+    waiting.happened(NODE)
+    # A pod that was never tried has no back-off.
+    assert waiting.counts() == {"active": 2, "backoff": 0, "unschedulable": 0, "gated": 0}
+    waiting.close()
+
+
+async def test_a_pod_that_was_tried_may_be_held_back_later(clock: VirtualClock) -> None:
+    held: set[str] = set()
+    waiting = queue.SchedulingQueue(clock, gate=lambda pod: "Gate" if pod.metadata.name in held else None)
+    waiting.put(pod("a"))
+    [pending] = await waiting.pop(1)
+    waiting.failed(pending, frozenset({"A"}))
+    held.add("a")
+    waiting.happened(ROOM)
+    assert waiting.counts() == {"active": 0, "backoff": 0, "unschedulable": 0, "gated": 1}
+    held.clear()
+    assert waiting.put(pod("a"))
     assert waiting.counts()["backoff"] == 1
     waiting.close()

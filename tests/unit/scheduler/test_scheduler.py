@@ -141,7 +141,7 @@ async def test_a_failed_binding_gives_the_room_back_and_tries_again(world: World
     world.api.fail(lambda call: errors.internal("no") if call.path.endswith("/binding") else None)
     world.pod("a", cpu="900m")
     await settle()
-    assert world.told("FailedScheduling")[0].startswith("binding rejected: ")
+    assert world.told("FailedScheduling")[0] == 'running Bind plugin "DefaultBinder": Internal error occurred: no'
     world.api.refuse.clear()
     await world.clock.advance(3)
     assert world.where("a") == "n1"

@@ -236,3 +236,19 @@ async def test_constraints_hold_when_a_pod_is_bound(steps: list[tuple[Any, int]]
         waiting = api.needlessly_waiting()
     assert api.problems == []
     assert waiting == []
+
+
+async def test_the_loss_of_the_emptiest_zone_helps_those_that_were_kept_for_it() -> None:
+    api = Checking()
+    api.seed(NODES["n1"], NODES["n3"])
+    zones = core_v1.TopologySpreadConstraint(
+        maxSkew=1, topologyKey="zone", whenUnsatisfiable="DoNotSchedule", labelSelector=SELECTORS[2]
+    )
+    async for world in test_scheduler.running(test_scheduler.World(api=api)):
+        for name in "ab":
+            api.seed(pod(name=name, labels={"app": "x"}, topologySpreadConstraints=[zones]))
+            await settle()
+        assert sorted((world.where("a"), world.where("b"))) == ["", "n1"]
+        api.remove(api.find(core_v1.Node, "n3"))
+        await world.clock.advance(2)
+        assert (world.where("a"), world.where("b")) == ("n1", "n1")

@@ -2,6 +2,8 @@
 
 For plugin authors (docs/scheduler.md has examples):
 
+- `before_queuing` holds a pod back from being tried at all, by raising `Rejected` (PreEnqueue).
+- `order` says by what waiting pods are sorted (QueueSort); one plugin does that, for all profiles.
 - `prepare(shape, nodes)` works out, once per shape and state of the nodes' own facts, what the others need; None means
   that the plugin has nothing to say about such pods. It raises `Rejected` where no node at all can do.
 - `reject(state, nodes, rows)` answers, for those rows, what is wrong with each: masks of equal length with their
@@ -20,7 +22,8 @@ For plugin authors (docs/scheduler.md has examples):
 - `after_filter` may change something so that the pod fits later, where it fits nowhere now (PostFilter).
 - `reserve` keeps what the pod needs on the chosen row, `unreserve` gives it back (Reserve).
 - `permit` allows the placement, refuses it by raising `Rejected`, or has it wait (Permit).
-- `before_binding` does what must be done first (PreBind), `after_binding` hears of the success (PostBind).
+- `before_binding` does what must be done first (PreBind), `bind` binds unless it leaves that to the next plugin (Bind),
+  `after_binding` hears of the success (PostBind).
 
 `prepare` and whatever looks at rows may raise `Failed`: the pod is then tried again after its back-off.
 """
@@ -103,6 +106,10 @@ class Room(NamedTuple):
 class Desk(Protocol):
     """What plugins may write and wait for before a pod is bound."""
 
+    async def bind(self, pod: core_v1.Pod, node: str) -> None:
+        """Tell the API server which node a pod has."""
+        ...
+
     async def claim_volume(self, volume: core_v1.PersistentVolume, claim: core_v1.PersistentVolumeClaim) -> None: ...
 
     async def select_node(self, claim: core_v1.PersistentVolumeClaim, node: str) -> None: ...
@@ -150,6 +157,16 @@ class Plugin:
     def __init__(self, args: Any = None) -> None:
         self.args: Any = args if args is not None or self.Args is None else self.Args()
 
+    def before_queuing(self, pod: core_v1.Pod) -> None:
+        """Raises `Rejected` where the pod must wait: until it is changed, or something happens that helps.
+
+        Anything else that is raised is logged, and holds the pod back as well.
+        """
+
+    def order(self, pod: core_v1.Pod, since: float) -> Any:
+        """What waiting pods are sorted by, the lowest first; `since` is when it began to wait, in seconds."""
+        return since
+
     def prepare(self, shape: shapes.Shape, nodes: tables.Nodes) -> Any | None:
         return None
 
@@ -192,6 +209,13 @@ class Plugin:
 
     async def before_binding(self, plan: Any, pod: core_v1.Pod, nodes: tables.Nodes, desk: Desk) -> None:
         """Do what must be done first; `plan` is what `reserve` answered."""
+
+    async def bind(self, pod: core_v1.Pod, node: str, desk: Desk) -> bool:
+        """Bind the pod; False: another plugin may.
+
+        Raises `Rejected` where it may not be bound there, `Failed`, or what the desk's writes raise.
+        """
+        return False
 
     async def undo_binding(self, plan: Any, pod: core_v1.Pod, desk: Desk) -> None:
         """Take back what `before_binding` has written, as the binding did not come about."""

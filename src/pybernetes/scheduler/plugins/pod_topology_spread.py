@@ -97,6 +97,7 @@ class PodTopologySpread(plugin.Plugin):
     wide = True
     helped_by = (
         changes.Change.NODE_ADDED
+        | changes.Change.NODE_GONE
         | changes.Change.NODE_LABELS
         | changes.Change.NODE_TAINTS
         | changes.Change.POD_PLACED
