@@ -154,7 +154,6 @@ class SimulatedNodes:
                 tools.informers,
                 specs=specs,
                 images=self._images,
-                events=len(specs) <= KUBELETS,
                 address=self._options.node_ip,
                 port=self._options.kubelet_port,
                 clock=self._clock,

@@ -34,6 +34,8 @@ RESTART_BACKOFF, MAX_BACKOFF = 10.0, 300.0
 SHARED_RANGE = "100.64.0.0/10"
 # Nodes made at the same time.
 AT_ONCE = 20
+# How many nodes tell of all that happens to their pods.
+TALKATIVE = 10
 
 
 class _Actor:
@@ -50,7 +52,8 @@ class _Actor:
 class Fleet:
     """Construct it, await `run` (it returns only by failing or being cancelled), then `close`.
 
-    `ready` is set once all nodes of `specs` are there. With `events` false only what goes wrong is told as an event.
+    `ready` is set once all nodes of `specs` are there. With more than `TALKATIVE` of them, only what goes wrong is told
+    as an event.
     """
 
     def __init__(
@@ -60,14 +63,13 @@ class Fleet:
         *,
         specs: Sequence[nodes.Spec] = (),
         images: scripts.Images = scripts.NO_IMAGES,
-        events: bool = True,
         address: str = "127.0.0.1",
         port: int = 10250,
         clock: clocks.Clock,
         chance: chances.Chance,
     ) -> None:
         self._client, self._clock = client, clock
-        self._specs, self._events = specs, events
+        self._specs, self._tells_all = specs, len(specs) <= TALKATIVE
         self._address, self._port = address, port
         self._nodes = informers.of(core_v1.Node)
         self._pods = informers.of(core_v1.Pod)
@@ -282,7 +284,7 @@ class Fleet:
                     pool.give_back(ip)
 
     def _say(self, about: core_v1.Pod | core_v1.ObjectReference, severity: str, reason: str, message: str) -> None:
-        if self._events or severity != "Normal":
+        if self._tells_all or severity != "Normal":
             self._recorder.event(about, severity, reason, message)
 
 

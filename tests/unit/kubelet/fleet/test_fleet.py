@@ -2,9 +2,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from pybernetes.api import times
 from pybernetes.api.types import coordination_v1, core_v1
-from pybernetes.kubelet.fleet import nodes
+from pybernetes.kubelet.fleet import fleet, nodes
 from pybernetes.testing import Cluster
 
 
@@ -38,6 +40,17 @@ async def test_other_nodes_are_left_alone() -> None:
         await c.advance("5s")
         assert not ready(await c.client().get(core_v1.Node, "real"))
         assert (await c.client().get(core_v1.Pod, "a", "default")).status.phase == "Pending"
+
+
+@pytest.mark.parametrize(("count", "told"), [(2, {"Started", "Failed"}), (fleet.TALKATIVE + 1, {"Failed"})])
+async def test_many_nodes_tell_only_what_goes_wrong(count: int, told: set[str]) -> None:
+    async with Cluster(nodes=count, virtual=True, seed=1) as c:
+        broken = pod("b", containers=[{"name": "c", "image": "unpullable"}])
+        await c.apply([pod("a"), broken])
+        await c.advance("5s")
+        found = (await c.client().list(core_v1.Event, "default")).items
+        reasons = {event.reason for event in found if event.source.component == "kubelet"}
+        assert reasons & {"Started", "Failed"} == told
 
 
 async def test_nodes_stay_ready_because_their_leases_are_renewed() -> None:
