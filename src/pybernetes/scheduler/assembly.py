@@ -8,7 +8,7 @@ from pybernetes.client import Client
 from pybernetes.informers import Informers, Recorder
 from pybernetes.kits.chance import Chance
 from pybernetes.kits.clock import Clock
-from pybernetes.scheduler import configuration, desk, engine, extenders, profiles, registry, watching, writes
+from pybernetes.scheduler import configuration, desk, engine, extenders, metrics, profiles, registry, watching, writes
 
 
 def assemble(
@@ -34,10 +34,11 @@ def assemble(
         raise configuration.ConfigurationError(f"initializing profiles: {error}") from None
     cluster = watching.Watching(informers, used, profiles.DEFAULT, clock)
     recorders = {name: recorder(name) for name in used}
+    counted = metrics.Metrics()
     working = engine.Engine(
         cluster,
         writes.Writes(client, clock),
-        desk.Desk(client, cluster, recorders=recorders, clock=clock, chance=chance),
+        desk.Desk(client, cluster, recorders=recorders, clock=clock, chance=chance, counted=counted),
         profiles=used,
         outside=[extenders.Extender(one, clock) for one in settings.extenders],
         first_backoff=settings.podInitialBackoffSeconds,
@@ -45,5 +46,6 @@ def assemble(
         recorders=recorders,
         clock=clock,
         chance=chance,
+        counted=counted,
     )
     return cluster, working

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from pybernetes.api import codecs, times
 from pybernetes.api.types import core_v1, meta_v1, resource_v1
@@ -12,7 +12,7 @@ from pybernetes.client import Client, transport
 from pybernetes.informers import Recorder
 from pybernetes.kits.chance import Chance
 from pybernetes.kits.clock import Clock
-from pybernetes.scheduler import volumes, watching, writes
+from pybernetes.scheduler import metrics, volumes, watching, writes
 from pybernetes.scheduler.devices import results
 from pybernetes.scheduler.plugins import plugin
 
@@ -33,9 +33,10 @@ class Desk:
         recorders: Mapping[str, Recorder],
         clock: Clock,
         chance: Chance,
+        counted: metrics.Metrics,
     ) -> None:
         self._client, self._cluster, self._recorders = client, cluster, recorders
-        self._clock, self._chance = clock, chance
+        self._clock, self._chance, self._metrics = clock, chance, counted
 
     async def bind(self, pod: core_v1.Pod, node: str) -> None:
         """Raises StatusError, ConnectionError or TimeoutError."""
@@ -159,6 +160,11 @@ class Desk:
 
     def event(self, pod: core_v1.Pod, kind: str, reason: str, message: str) -> None:
         self._recorders[self._cluster.profile_of(pod)].event(pod, kind, reason, message)
+
+    def waited_for_devices(
+        self, pod: core_v1.Pod, claims: Iterable[resource_v1.ResourceClaim], outcome: str, seconds: float
+    ) -> None:
+        self._metrics.waited_for_devices(self._cluster.profile_of(pod), claims, outcome, seconds)
 
     async def wait(self, done: Callable[[], bool], seconds: float) -> None:
         """Until `done`, which is asked after every change of storage or devices. Raises TimeoutError."""

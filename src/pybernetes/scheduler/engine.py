@@ -58,6 +58,7 @@ class Engine:
         recorders: Mapping[str, Recorder],
         clock: Clock,
         chance: Chance,
+        counted: metrics.Metrics,
         outside: Sequence[extenders.Extender] = (),
         first_backoff: float = queue.FIRST_BACKOFF,
         last_backoff: float = queue.LAST_BACKOFF,
@@ -76,7 +77,7 @@ class Engine:
             first=first_backoff,
             last=last_backoff,
         )
-        self.metrics = metrics.Metrics()
+        self.metrics = counted
         self._extenders = outside
         self._tasks = Tasks()
         self._binder = binding.Binder(cluster, written, at_desk, outside)

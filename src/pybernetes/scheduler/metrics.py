@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import collections
+from collections.abc import Iterable, Iterator, Mapping
 
+from pybernetes.api.types import resource_v1
 from pybernetes.kits import prometheus
 
 ATTEMPT = prometheus.exponential(0.001, 2, 15)
 SLI = prometheus.exponential(0.01, 2, 20)
 ATTEMPTS = prometheus.exponential(1, 2, 5)
 VICTIMS = prometheus.exponential(1, 2, 7)
+DEVICES = prometheus.exponential(0.1, 2, 14)
 # From so many attempts on, pods are not told apart by them.
 MANY = 15
 SCHEDULED, UNSCHEDULABLE, ERROR = "scheduled", "unschedulable", "error"
@@ -25,6 +28,9 @@ class Metrics:
         self._algorithm = prometheus.Histogram(ATTEMPT)
         self._victims = prometheus.Histogram(VICTIMS)
         self._preemptions = 0
+        # By profile, driver and outcome.
+        self._devices: collections.Counter[tuple[str, str, str]] = collections.Counter()
+        self._devices_waited: dict[tuple[str, str, str], prometheus.Histogram] = {}
 
     def decided(self, seconds: float) -> None:
         """A node was chosen, or found that there is none."""
@@ -53,6 +59,20 @@ class Metrics:
     def preempted(self, victims: int) -> None:
         """So many are removed for a pod."""
         self._victims.observe(victims)
+
+    def waited_for_devices(
+        self, profile: str, claims: Iterable[resource_v1.ResourceClaim], outcome: str, seconds: float
+    ) -> None:
+        """The devices of these claims, of which some have conditions, came to be ready or did not."""
+        for claim in claims:
+            for one in claim.status.allocation.devices.results if claim.status.allocation is not None else ():
+                key = profile, one.driver, outcome
+                timed = self._devices_waited.get(key)
+                if timed is None:
+                    timed = self._devices_waited[key] = prometheus.Histogram(DEVICES)
+                timed.observe(seconds)
+                if one.bindingConditions:
+                    self._devices[key] += 1
 
     def families(self, pending: Mapping[str, int]) -> Iterator[prometheus.Family]:
         """`pending` is how many pods wait, by where."""
@@ -108,3 +128,19 @@ class Metrics:
             "Number of selected preemption victims",
             [({}, self._victims)],
         )
+        yield prometheus.Family(
+            "scheduler_dra_bindingconditions_allocations_total",
+            prometheus.COUNTER,
+            "Number of allocations using devices with BindingConditions, counted per driver per scheduling attempt",
+            [(_about_devices(key), count) for key, count in self._devices.items()],
+        )
+        yield prometheus.Family(
+            "scheduler_dra_bindingconditions_wait_duration_seconds",
+            prometheus.HISTOGRAM,
+            "Time in seconds spent waiting for BindingConditions to be satisfied during PreBind.",
+            [(_about_devices(key), timed) for key, timed in self._devices_waited.items()],
+        )
+
+
+def _about_devices(key: tuple[str, str, str]) -> dict[str, str]:
+    return dict(zip(("profile", "driver", "status"), key, strict=True))

@@ -8,6 +8,8 @@ import pytest
 
 from pybernetes.api import codecs
 from pybernetes.api.types import core_v1, resource_v1
+from pybernetes.kits import prometheus
+from pybernetes.scheduler import metrics
 from pybernetes.testing import Cluster
 
 DRIVER = "gpu.example.com"
@@ -106,6 +108,38 @@ async def rack(*, nodes: int) -> Any:
 
 
 @pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[metrics.Metrics]:
+    """What the scheduler counts that is started next."""
+    made: list[metrics.Metrics] = []
+
+    class Kept(metrics.Metrics):
+        def __init__(self) -> None:
+            super().__init__()
+            made.append(self)
+
+    monkeypatch.setattr(metrics, "Metrics", Kept)
+    return made
+
+
+def told_of_devices(counted: list[metrics.Metrics]) -> dict[str, tuple[float, int]]:
+    """By outcome: the seconds waited altogether, and how many devices with conditions."""
+    families = {family.name: family for family in counted[0].families({})}
+    waited = families["scheduler_dra_bindingconditions_wait_duration_seconds"].samples
+    numbers = {
+        labels["status"]: number
+        for labels, number in families["scheduler_dra_bindingconditions_allocations_total"].samples
+    }
+    found = {}
+    for labels, timed in waited:
+        assert isinstance(timed, prometheus.Histogram)
+        assert (labels["profile"], labels["driver"]) == ("default-scheduler", DRIVER)
+        number = numbers[labels["status"]]
+        assert isinstance(number, int)
+        found[labels["status"]] = round(timed.sum), number
+    return found
+
+
+@pytest.fixture
 async def one() -> Any:
     async for made in rack(nodes=1):
         yield made
@@ -117,7 +151,7 @@ async def two() -> Any:
         yield made
 
 
-async def test_the_pod_waits_until_all_conditions_hold(one: Rack) -> None:
+async def test_the_pod_waits_until_all_conditions_hold(counted: list[metrics.Metrics], one: Rack) -> None:
     given = await one.device()
     assert given is not None
     assert (given.bindingConditions, given.bindingFailureConditions) == (["Attached", "Flashed"], ["Broken"])
@@ -130,9 +164,10 @@ async def test_the_pod_waits_until_all_conditions_hold(one: Rack) -> None:
     found = await one.pod()
     assert (found.spec.nodeName, found.status.phase) == ("node-1", "Running")
     assert [user.name for user in (await one.claim()).status.reservedFor] == ["a"]
+    assert told_of_devices(counted) == {"success": (300, 1)}
 
 
-async def test_a_device_that_fails_is_taken_back_and_another_found(two: Rack) -> None:
+async def test_a_device_that_fails_is_taken_back_and_another_found(counted: list[metrics.Metrics], two: Rack) -> None:
     given = await two.device()
     assert given is not None
     await two.withdraw(given.pool)
@@ -147,9 +182,15 @@ async def test_a_device_that_fails_is_taken_back_and_another_found(two: Rack) ->
     assert (await two.claim()).status.devices == []
     await two.tell("Attached", "Flashed")
     assert (await two.pod()).spec.nodeName == other.pool
+    assert {outcome: number for outcome, (_, number) in told_of_devices(counted).items()} == {
+        "failure": 1,
+        "success": 1,
+    }
 
 
-async def test_a_device_that_is_not_ready_in_time_is_taken_back_and_another_found(two: Rack) -> None:
+async def test_a_device_that_is_not_ready_in_time_is_taken_back_and_another_found(
+    counted: list[metrics.Metrics], two: Rack
+) -> None:
     given = await two.device()
     assert given is not None
     await two.withdraw(given.pool)
@@ -159,6 +200,7 @@ async def test_a_device_that_is_not_ready_in_time_is_taken_back_and_another_foun
     assert (await two.told("FailedScheduling"))[0] == (
         'running PreBind plugin "DynamicResources": device binding timeout: context deadline exceeded'
     )
+    assert told_of_devices(counted) == {"timeout": (600, 1)}
     other = await two.device()
     assert other is not None
     assert {given.pool, other.pool} == {"node-1", "node-2"}

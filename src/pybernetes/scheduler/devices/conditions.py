@@ -5,6 +5,9 @@ from __future__ import annotations
 from pybernetes.api import times
 from pybernetes.api.types import meta_v1, resource_v1
 
+# How waiting for them ends.
+SUCCESS, FAILURE, TIMEOUT, ERROR = "success", "failure", "timeout", "error"
+
 
 class Failed(Exception):
     """A device will not be ready."""

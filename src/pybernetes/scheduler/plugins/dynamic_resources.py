@@ -277,10 +277,11 @@ class DynamicResources(plugin.Plugin):
             words = f"waiting for binding conditions for device on node {plan.node}"
             desk.event(pod, "Normal", "BindingConditionsPending", words)
             old = [claim for claim, given in plan.claims if given is None]
-            await self._become_ready(claims, old, nodes, desk)
+            await self._become_ready(pod, claims, old, nodes, desk)
 
     async def _become_ready(
         self,
+        pod: core_v1.Pod,
         claims: Sequence[resource_v1.ResourceClaim],
         old: Sequence[resource_v1.ResourceClaim],
         nodes: tables.Nodes,
@@ -299,17 +300,22 @@ class DynamicResources(plugin.Plugin):
                 now = known.get(claim.metadata.name, claim.metadata.namespace)
                 if now is None:
                     raise plugin.BindingFailed(f'resourceclaim.resource.k8s.io "{claim.metadata.name}" not found')
-                try:
-                    if not conditions.ready(now):
-                        return False
-                except conditions.Failed as error:
-                    raise plugin.BindingFailed(str(error)) from None
+                if not conditions.ready(now):
+                    return False
             return True
 
+        began, outcome = nodes.world.now(), conditions.ERROR
         try:
             await desk.wait(ready, seconds)
+            outcome = conditions.SUCCESS
         except TimeoutError:
+            outcome = conditions.TIMEOUT
             raise plugin.BindingFailed(f"device binding timeout: {late}") from None
+        except conditions.Failed as error:
+            outcome = conditions.FAILURE
+            raise plugin.BindingFailed(str(error)) from None
+        finally:
+            desk.waited_for_devices(pod, claims, outcome, nodes.world.now() - began)
 
     async def undo_binding(self, plan: Plan, pod: core_v1.Pod, desk: plugin.Desk) -> None:
         """The devices stay with their claims; the pod does not use them, and the claim made for it goes."""

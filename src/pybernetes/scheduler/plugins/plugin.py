@@ -31,7 +31,7 @@ For plugin authors (docs/scheduler.md has examples):
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 import msgspec
@@ -136,6 +136,12 @@ class Desk(Protocol):
         ...
 
     def event(self, pod: core_v1.Pod, kind: str, reason: str, message: str) -> None: ...
+
+    def waited_for_devices(
+        self, pod: core_v1.Pod, claims: Iterable[resource_v1.ResourceClaim], outcome: str, seconds: float
+    ) -> None:
+        """For the metrics: how it went with the conditions of devices, and how long that took."""
+        ...
 
     async def wait(self, done: Callable[[], bool], seconds: float) -> None:
         """Until `done`, which is asked after every change of storage or devices. Raises TimeoutError."""
