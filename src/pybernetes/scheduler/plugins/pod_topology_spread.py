@@ -151,23 +151,33 @@ class PodTopologySpread(plugin.Plugin):
         if not state.soft:
             return None
         racing = feasible & ~state.ignored
+        number = int(np.count_nonzero(racing))
+        every = number == nodes.size
         total: Any = 0.0
         for one in state.soft:
+            lacking = bool(one.missing.any())
             if one.hostname:
-                counts = one.counter.rows[: nodes.size]
-                size = int(np.count_nonzero(racing))
+                weighed = one.counter.rows[: nodes.size] * np.log(number + 2.0) + (one.max_skew - 1)
+                total = total + (np.where(one.missing, 0.0, weighed) if lacking else weighed)
+                continue
+            if every:
+                size = one.topology.domains + lacking
             else:
-                counts = one.tally.sums[one.topology.ids]
                 ids = one.topology.ids[racing]
                 present = np.bincount(ids[ids >= 0], minlength=one.topology.domains) > 0
                 size = int(np.count_nonzero(present)) + bool((ids < 0).any())
-            total = total + np.where(one.missing, 0.0, counts * np.log(size + 2.0) + (one.max_skew - 1))
+            weighed = one.tally.sums * np.log(size + 2.0) + (one.max_skew - 1)
+            # Rows without the label have the last place.
+            weighed[-1] = 0.0
+            total = total + weighed[one.topology.ids]
         raw = np.floor(total + 0.5).astype(np.int64)
-        highest = int(np.max(raw, where=racing, initial=0))
+        rows: Any = True if every else racing
+        highest = int(np.max(raw, where=rows, initial=0))
         if not highest:
             return np.where(racing, plugin.MAX, 0)
-        lowest = int(np.min(raw, where=racing, initial=highest))
-        return np.where(racing, plugin.MAX * (highest + lowest - raw) // highest, 0)
+        lowest = int(np.min(raw, where=rows, initial=highest))
+        ranks = plugin.MAX * (highest + lowest - raw) // highest
+        return ranks if every else np.where(racing, ranks, 0)
 
     def helps(self, pod: core_v1.Pod, event: changes.Event) -> bool:
         """Of pods, those that are counted."""
