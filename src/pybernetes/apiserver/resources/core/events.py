@@ -13,12 +13,15 @@ def validate(event: core_v1.Event) -> checks.Errors:
     """Old clients write events with few rules; those with an eventTime keep to the new API's."""
     problems: checks.Errors = []
     where, own = event.involvedObject.namespace, event.metadata.namespace
-    path = fields.Path("involvedObject")["namespace"]
-    mismatch = [fields.invalid(path, where, "does not match event.namespace")]
     if event.eventTime is None:
-        return mismatch if where != own and not (not where and own in ("", "default")) else problems
-    if not where and own not in ("default", "kube-system"):
-        problems += mismatch
+        mismatched = where != own and not (not where and own in ("", "default"))
+    else:
+        mismatched = not where and own not in ("default", "kube-system")
+    if mismatched:
+        path = fields.Path("involvedObject")["namespace"]
+        problems.append(fields.invalid(path, where, "does not match event.namespace"))
+    if event.eventTime is None:
+        return problems
     path = fields.Path("reportingComponent")
     if not event.reportingComponent:
         problems.append(fields.required(path))
