@@ -28,10 +28,7 @@ def assemble(
     settings = configuration.read(config, known) if config else configuration.Configuration()
     alone = [r.name for one in settings.extenders for r in one.managedResources if r.ignoredByScheduler]
     wanted = settings.profiles or [configuration.Profile()]
-    try:
-        used = profiles.build_all(wanted, known, alone)
-    except configuration.ConfigurationError as error:
-        raise configuration.ConfigurationError(f"initializing profiles: {error}") from None
+    used = profiles.build_all(wanted, known, alone)
     cluster = watching.Watching(informers, used, profiles.DEFAULT, clock)
     recorders = {name: recorder(name) for name in used}
     counted = metrics.Metrics()

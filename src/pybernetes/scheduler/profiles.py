@@ -69,13 +69,16 @@ def build_all(
             profile = build(one, known, alone)
         except configuration.ConfigurationError as error:
             name = one.schedulerName or DEFAULT
-            raise configuration.ConfigurationError(f"creating profile for scheduler name {name}: {error}") from None
+            raise configuration.ConfigurationError(
+                f"initializing profiles: creating profile for scheduler name {name}: {error}"
+            ) from None
         first = next(iter(made.values()), profile).queue_sort
         if profile.queue_sort.name != first.name:
             text = f'profile "{profile.name}": "{profile.queue_sort.name}", first: "{first.name}"'
-            raise configuration.ConfigurationError(f"different queue sort plugins for {text}")
+            raise configuration.ConfigurationError(f"initializing profiles: different queue sort plugins for {text}")
         if profile.queue_sort.args != first.args:
-            raise configuration.ConfigurationError(f'different queue sort plugin args for profile "{profile.name}"')
+            text = f'different queue sort plugin args for profile "{profile.name}"'
+            raise configuration.ConfigurationError(f"initializing profiles: {text}")
         made[profile.name] = profile
     return made
 

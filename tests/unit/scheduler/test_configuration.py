@@ -305,7 +305,7 @@ def test_plugins_bind_in_the_order_of_the_configuration() -> None:
     ]
 
 
-WHICH = "creating profile for scheduler name default-scheduler: "
+WHICH = "initializing profiles: creating profile for scheduler name default-scheduler: "
 ONE = 'only one queue sort plugin required for profile with scheduler name "default-scheduler", but got'
 
 
@@ -324,7 +324,7 @@ ONE = 'only one queue sort plugin required for profile with scheduler name "defa
         ),
         (
             f"{{schedulerName: a}}, {{schedulerName: b, {EVERYWHERE}}}",
-            'different queue sort plugins for profile "b": "ByName", first: "PrioritySort"',
+            'initializing profiles: different queue sort plugins for profile "b": "ByName", first: "PrioritySort"',
         ),
     ],
 )

@@ -79,11 +79,12 @@ def _configuration(config: bytes, given: Mapping[str, Any]) -> dict[str, Any]:
 def _configured(path: pathlib.Path, given: Mapping[str, Any]) -> tuple[bytes, Mapping[str, Any]]:
     """The file, and the flags with what it says in their place. Raises FlagError."""
     # Not needed without a file, and slow to import.
-    from pybernetes.scheduler import configuration, registry
+    from pybernetes.scheduler import configuration, profiles, registry
 
     try:
         data = path.read_bytes()
         found = configuration.read(data, registry.load())
+        profiles.build_all(found.profiles, registry.load())
     except (OSError, configuration.ConfigurationError) as error:
         raise flags_.FlagError(str(error)) from error
     said = dict(given)
