@@ -28,7 +28,7 @@ def test_a_wrong_file_is_a_wrong_flag(tmp_path: pathlib.Path) -> None:
     with pytest.raises(flags.FlagError, match=r'^strict decoding error: unknown field "bad"$'):
         command._configured(path, {})
     path.write_text(f"{HEAD}profiles: [{{plugins: {{bind: {{disabled: [{{name: '*'}}]}}}}}}]\n")
-    with pytest.raises(flags.FlagError, match="^initializing profiles: .*: at least one bind plugin is needed"):
+    with pytest.raises(flags.FlagError, match=r"^initializing profiles: .*: at least one bind plugin is needed"):
         command._configured(path, {})
     with pytest.raises(flags.FlagError, match="No such file"):
         command._configured(tmp_path / "none", {})
