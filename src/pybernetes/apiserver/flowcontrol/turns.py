@@ -15,7 +15,7 @@ import asyncio
 from typing import Protocol
 
 # How long requests may keep the event loop before it goes round, in seconds.
-TURN = 0.002
+TURN = 0.003
 # A turn is begun anew when this much of it is gone, so that a quiet server hardly ever does.
 RENEWED = TURN / 2
 
