@@ -366,11 +366,10 @@ class Connection(asyncio.Protocol):
         try:
             waiting_for = work.send(None)
         except StopIteration:
+            return self._answered()
+        finally:
             if request.charge is not None:
                 request.charge(self._monotonic() - began)
-            return self._answered()
-        if request.charge is not None:
-            request.charge(self._monotonic() - began)
         self._task = self._host.spawn(_continue(_Resumed(work, waiting_for, request, self._monotonic)))
         self._task.add_done_callback(self._finished)
         self._host.responder.bound(request, self._task)
