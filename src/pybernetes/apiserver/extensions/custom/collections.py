@@ -15,6 +15,7 @@ from typing import Any
 from pybernetes import store as stores
 from pybernetes.api import codecs, custom, errors
 from pybernetes.apiserver.extensions.custom import conversion
+from pybernetes.apiserver.storage import changes as changed
 from pybernetes.apiserver.storage import collection as collections
 from pybernetes.apiserver.storage import item as items
 from pybernetes.apiserver.storage import selection as selections
@@ -53,6 +54,9 @@ class Version(collections.Collection):
         self._behind: deque[Sequence[stores.Change]] = deque()
         self._working: asyncio.Task[None] | None = None
         self._problem: errors.StatusError | None = None
+        self._own_head, self._stored_head = _head(carrier), _head(stored)
+        # The keys of what is kept in another version than that of now, or in another form (`_is_aged`).
+        self._aged: set[str] = set()
 
     # -- being there
 
@@ -87,6 +91,7 @@ class Version(collections.Collection):
         if self._closed:
             return
         self._items = {item.key: item for item in found}
+        self._aged = {item.key for item, entry in zip(found, page.entries, strict=True) if self._is_aged(entry, item)}
         self._keys = sorted(self._items)
         self._window.clear()
         self._window_from = page.revision
@@ -103,6 +108,9 @@ class Version(collections.Collection):
     async def reach(self, revision: int) -> None:
         await super().reach(revision)
         await self.ready()
+
+    def is_stale(self, item: items.Item) -> bool:
+        return item.key in self._aged or super().is_stale(item)
 
     # -- reading what is stored
 
@@ -153,13 +161,26 @@ class Version(collections.Collection):
 
     def _foreign(self, batch: Sequence[stores.Change]) -> list[tuple[str, bytes, int]]:
         """What the batch has stored in another version than this."""
-        mine = codecs.encode(self.carrier.DECLARED[0])
-        head = b'{"apiVersion":' + mine + b","
         return [
             (change.key, change.value, change.revision)
             for change in batch
-            if change.value is not None and not change.value.startswith(head)
+            if change.value is not None and not change.value.startswith(self._own_head)
         ]
+
+    def _change(self, change: stores.Change) -> changed.Change:
+        # Another API server may not have heard of the storage version of now.
+        if change.value is not None and not change.value.startswith(self._stored_head):
+            self._aged.add(change.key)
+        elif self._aged:
+            self._aged.discard(change.key)
+        return super()._change(change)
+
+    def _is_aged(self, entry: stores.Entry, item: items.Item) -> bool:
+        """Whether writing the object as it is would change what is kept: its version, or what the schema has come to
+        default or no longer knows, which shows only where nothing is converted."""
+        if not entry.value.startswith(self._stored_head):
+            return True
+        return self.carrier is self._storage and item.data != items.served(entry.value, entry.modified)
 
     async def _catch_up(self) -> None:
         try:
@@ -263,3 +284,8 @@ class Version(collections.Collection):
             return
         for item in await self._all_of(page.entries):
             self._converted[item.key, item.modified] = item
+
+
+def _head(version: type[custom.Object]) -> bytes:
+    """What stored objects of a version begin with."""
+    return b'{"apiVersion":%b,' % codecs.encode(version.DECLARED[0])
