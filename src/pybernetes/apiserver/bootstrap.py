@@ -57,8 +57,8 @@ async def run(
     versions = {(group, version) for group, version, _ in served}
     await asyncio.gather(*(_ensure(client, obj) for obj in among(map(_namespace, NAMESPACES))))
     policy = [
-        *bootstrap.cluster_roles(),
-        *bootstrap.cluster_role_bindings(),
+        *bootstrap.cluster_roles(served),
+        *bootstrap.cluster_role_bindings(served),
         *bootstrap.roles(),
         *bootstrap.role_bindings(),
     ]

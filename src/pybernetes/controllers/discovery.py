@@ -30,8 +30,21 @@ async def of_group(client: Client, group: str) -> list[scheme.Resource]:
 
     Raises StatusError.
     """
-    versions = next((versions for name, versions in await groups(client) if name == group), [])
+    known = [("", ["v1"])] if not group else await groups(client)
+    versions = next((versions for name, versions in known if name == group), [])
     return [resource for version in versions for resource in await _of_version(client, group, version)]
+
+
+async def is_served(client: Client, of: type) -> bool:
+    """Whether the server has the resource of a type, whose version may be off. Raises StatusError."""
+    resource = scheme.by_type(of)
+    try:
+        listed = await _of_version(client, resource.group, resource.version)
+    except errors.StatusError as error:
+        if error.code != 404:
+            raise
+        return False
+    return any(one.name == resource.name for one in listed)
 
 
 async def _of_version(client: Client, group: str, version: str) -> list[scheme.Resource]:

@@ -60,7 +60,6 @@ WITHOUT_EFFECT = frozenset(
         "podgroup-protection-controller",
         "resourcepoolstatusrequest-controller",
         "selinux-warning-controller",
-        "storage-version-migrator-controller",
         "storageversion-garbage-collector-controller",
     }
 )

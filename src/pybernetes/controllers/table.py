@@ -34,6 +34,7 @@ from pybernetes.controllers.quota import ResourceQuotas
 from pybernetes.controllers.replicaset import ReplicaSets, replication
 from pybernetes.controllers.resourceclaim import ResourceClaims
 from pybernetes.controllers.statefulset import StatefulSets
+from pybernetes.controllers.storagemigration import Migrator
 from pybernetes.controllers.volume import attachdetach, binder, ephemeral, expanding, protection
 
 CONTROLLERS: dict[str, Callable[[Context], Controller]] = {
@@ -80,4 +81,5 @@ CONTROLLERS: dict[str, Callable[[Context], Controller]] = {
     "legacy-serviceaccount-token-cleaner-controller": legacy_tokens.LegacyTokens,
     "validatingadmissionpolicy-status-controller": policy_status.PolicyStatus,
     "service-cidr-controller": service_cidrs.ServiceCIDRs,
+    "storage-version-migrator-controller": Migrator,
 }

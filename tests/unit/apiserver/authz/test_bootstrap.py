@@ -27,6 +27,18 @@ def test_as_many_as_upstream() -> None:
     assert len(bootstrap.role_bindings()) == 7
 
 
+def test_roles_of_controllers_whose_kinds_are_off_come_with_these() -> None:
+    served = [("storagemigration.k8s.io", "v1beta1", "storageversionmigrations")]
+    ordinary = {role.metadata.name for role in bootstrap.cluster_roles()}
+    (one,) = (role for role in bootstrap.cluster_roles(served) if role.metadata.name not in ordinary)
+    assert one.metadata.name == "system:controller:storage-version-migrator-controller"
+    assert clusterroles.validate(one) == []
+    binding = bootstrap.cluster_role_bindings(served)[-1]
+    assert (binding.roleRef.name, binding.subjects[0].name) == (
+        one.metadata.name, "storage-version-migrator-controller",
+    )  # fmt: skip
+
+
 def test_bindings_refer_to_roles_that_exist() -> None:
     cluster = {role.metadata.name for role in bootstrap.cluster_roles()}
     assert {binding.roleRef.name for binding in bootstrap.cluster_role_bindings()} <= cluster

@@ -5,7 +5,7 @@ The roles are data (`cluster`, `controllers`, `namespaced`); here they become ob
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from pybernetes.api.types import meta_v1, rbac_v1
 from pybernetes.apiserver.authz.bootstrap import cluster, controllers, namespaced
@@ -95,11 +95,18 @@ def node_rules() -> list[rbac_v1.PolicyRule]:
     return list(cluster.ROLES["system:node"])
 
 
-def cluster_roles() -> list[rbac_v1.ClusterRole]:
-    """Of users, components and controllers; those that are sums of others come without rules."""
+def _of_controllers(served: Collection[tuple[str, str, str]]) -> dict[str, tuple[rbac_v1.PolicyRule, ...]]:
+    return controllers.ROLES | dict(role for of, role in controllers.OPTIONAL.items() if of in served)
+
+
+def cluster_roles(served: Collection[tuple[str, str, str]] = ()) -> list[rbac_v1.ClusterRole]:
+    """Of users, components and controllers; those that are sums of others come without rules.
+
+    `served` are the (group, version, resource) that are; those of controllers of optional ones come with these.
+    """
     roles = [
         rbac_v1.ClusterRole(metadata=_meta(name), rules=list(rules))
-        for name, rules in (*cluster.ROLES.items(), *controllers.ROLES.items())
+        for name, rules in (*cluster.ROLES.items(), *_of_controllers(served).items())
     ]
     for name, level in _AGGREGATED.items():
         selector = meta_v1.LabelSelector(matchLabels={f"{_GROUP}/aggregate-to-{level}": "true"})
@@ -120,10 +127,10 @@ def _meta_of_binding(name: str, namespace: str = "") -> meta_v1.ObjectMeta:
     return meta_v1.ObjectMeta(name=name, namespace=namespace, labels=dict(_LABELS), annotations=dict(_ANNOTATIONS))
 
 
-def cluster_role_bindings() -> list[rbac_v1.ClusterRoleBinding]:
+def cluster_role_bindings(served: Collection[tuple[str, str, str]] = ()) -> list[rbac_v1.ClusterRoleBinding]:
     """Every controller's role is bound to the service account of its name."""
     bindings = [_cluster_binding(name, subjects) for name, subjects in _CLUSTER_BINDINGS.items()]
-    for name in controllers.ROLES:
+    for name in _of_controllers(served):
         account = f"ServiceAccount:kube-system/{name.removeprefix(_CONTROLLER)}"
         bindings.append(_cluster_binding(name, (account,)))
     return bindings

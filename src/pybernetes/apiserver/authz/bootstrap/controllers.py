@@ -275,3 +275,25 @@ ROLES: dict[str, tuple[rbac_v1.PolicyRule, ...]] = {
         rule("create patch update", "core events.k8s.io", "events"),
     ),
 }
+
+# Of controllers whose kinds are off by default: what has to be served -> name and rules.
+OPTIONAL: dict[tuple[str, str, str], tuple[str, tuple[rbac_v1.PolicyRule, ...]]] = {
+    ("internal.apiserver.k8s.io", "v1alpha1", "storageversions"): (
+        "system:controller:storage-version-garbage-collector",
+        (
+            rule("get list watch", "coordination.k8s.io", "leases"),
+            rule("delete get list patch update watch", "internal.apiserver.k8s.io", "storageversions"),
+            rule("get patch update", "internal.apiserver.k8s.io", "storageversions/status"),
+        ),
+    ),
+    ("storagemigration.k8s.io", "v1beta1", "storageversionmigrations"): (
+        "system:controller:storage-version-migrator-controller",
+        (
+            # An apply of what has gone is a creation to those who judge it, though it ends in a conflict.
+            rule("create list patch", "*", "*"),
+            rule("get", "apiextensions.k8s.io", "customresourcedefinitions"),
+            rule("patch", "apiextensions.k8s.io", "customresourcedefinitions/status"),
+            rule("update", "storagemigration.k8s.io", "storageversionmigrations/status"),
+        ),
+    ),
+}

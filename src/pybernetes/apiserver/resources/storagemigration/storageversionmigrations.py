@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from pybernetes.api import fields, names
@@ -10,6 +11,7 @@ from pybernetes.apiserver.resources import checks, conditions, kind
 
 _RESOURCE = fields.Path("spec")["resource"]
 _STATUS = fields.Path("status")
+_WELL_FORMED = re.compile(r"[1-9][0-9]*")
 _STATES = ("Running", "Failed", "Succeeded")
 
 Migration = storagemigration_v1beta1.StorageVersionMigration
@@ -35,7 +37,7 @@ def validate_status(new: Migration, old: Migration) -> checks.Errors:
     listed, path = new.status.conditions, _STATUS["conditions"]
     problems: checks.Errors = []
     revision = new.status.resourceVersion
-    if revision and not revision.isdecimal():
+    if revision and not _WELL_FORMED.fullmatch(revision):
         words = f"resource version is not well formed: {revision}"
         problems.append(fields.invalid(_STATUS["resourceVersion"], revision, words))
     problems += conditions.validate(listed, path)

@@ -1,0 +1,62 @@
+"""A control plane in which only some controllers work, with versions of the API that are off by default, for tests
+that look at what is stored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pybernetes.apiserver import settings
+from pybernetes.cluster import plane
+from pybernetes.kits.chance import Chance
+from pybernetes.kits.clock import VirtualClock, settle
+from pybernetes.store.memory import MemoryStore
+from tests.fakes import apiserver as fakes
+
+
+class Plane:
+    """`async with Plane("the-controller", {"group/version": True}) as running`; more are the server's settings."""
+
+    def __init__(self, controllers: str, on: dict[str, bool], *, store: MemoryStore | None = None, **more: Any) -> None:
+        self.clock = VirtualClock()
+        self.store = store or MemoryStore()
+        given = settings.Settings(
+            service_account_key=fakes.signing_key(), runtime_config=on, compaction_interval=0, **more
+        )
+        self._plane = plane.ControlPlane(
+            self.store,
+            given,
+            ca=b"",
+            cluster_cidr="",
+            controllers=controllers,
+            scheduler=False,
+            around=lambda handler: self._around(handler),
+            clock=self.clock,
+            chance=Chance(5),
+        )
+        self.api = self._plane.api
+        self.client = self.api.client(fakes.ADMIN, agent="test")
+        # A coroutine function that is asked before every request; it may raise.
+        self.before: Any = None
+
+    def _around(self, handler: Any) -> Any:
+        async def handle(request: Any) -> Any:
+            if self.before is not None:
+                await self.before(request)
+            return await handler(request)
+
+        return handle
+
+    async def __aenter__(self) -> Plane:
+        await self._plane.start()
+        self._plane.run_components()
+        await settle()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._plane.close()
+
+    async def value(self, key: str) -> bytes:
+        """What is stored, as it is."""
+        entry = await self.store.get(key)
+        assert entry is not None
+        return entry.value
