@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from pybernetes.api.types import core_v1
+from pybernetes.kits import resolver as resolvers
 from pybernetes.runtime import protocol
 
 MAX_HOSTNAME = 63
@@ -17,29 +17,6 @@ _COMMON = (
 )
 MAX_NAMESERVERS = 3
 MAX_SEARCHES = 32
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resolver:
-    """What the node's resolv.conf says."""
-
-    servers: Sequence[str] = ()
-    searches: Sequence[str] = ()
-    options: Sequence[str] = ()
-
-
-def parse_resolv_conf(text: str) -> Resolver:
-    servers, searches, options = [], [], []
-    for line in text.splitlines():
-        words = line.split("#")[0].split(";")[0].split()
-        match words:
-            case ["nameserver", server, *_]:
-                servers.append(server)
-            case ["search", *found]:
-                searches = [name.rstrip(".") or "." for name in found]
-            case ["options", *found]:
-                options = found
-    return Resolver(servers=servers, searches=searches, options=options)
 
 
 def host_name(pod: core_v1.Pod, domain: str) -> tuple[str, str]:
@@ -67,7 +44,7 @@ def hosts_file(pod: core_v1.Pod, ips: Sequence[str], domain: str, node_hosts: st
     return text
 
 
-def dns(pod: core_v1.Pod, node: Resolver, *, cluster_dns: Sequence[str], domain: str) -> protocol.DNS:
+def dns(pod: core_v1.Pod, node: resolvers.Resolver, *, cluster_dns: Sequence[str], domain: str) -> protocol.DNS:
     """By dnsPolicy; ClusterFirst is the node's while the cluster has no DNS of its own."""
     policy = pod.spec.dnsPolicy or "ClusterFirst"
     servers: list[str] = []

@@ -6,6 +6,7 @@ import pathlib
 from collections.abc import Iterator
 
 from pybernetes.api.types import core_v1
+from pybernetes.kits import resolver as resolvers
 from pybernetes.kubelet import settings as kubelet_settings
 from pybernetes.kubelet.containers import labels, names, security
 from pybernetes.kubelet.pods import restarts
@@ -36,7 +37,7 @@ def _ports(pod: core_v1.Pod) -> Iterator[protocol.PortMapping]:
 
 
 def config(
-    pod: core_v1.Pod, *, attempt: int, settings: kubelet_settings.Settings, resolver: names.Resolver
+    pod: core_v1.Pod, *, attempt: int, settings: kubelet_settings.Settings, resolver: resolvers.Resolver
 ) -> protocol.SandboxConfig:
     name, qualified = names.host_name(pod, settings.cluster_domain)
     context = pod.spec.securityContext or core_v1.PodSecurityContext()

@@ -12,6 +12,7 @@ from pybernetes.api.types import core_v1
 from pybernetes.informers import Recorder
 from pybernetes.kits import chance as chances
 from pybernetes.kits import clock as clocks
+from pybernetes.kits import resolver as resolvers
 from pybernetes.kubelet import backoffs, images
 from pybernetes.kubelet import settings as kubelet_settings
 from pybernetes.kubelet.containers import config, downward, environment, expansion, labels, names, sandbox
@@ -69,7 +70,7 @@ class Launcher:
 
     async def sandbox_config(self, pod: core_v1.Pod, attempt: int) -> protocol.SandboxConfig:
         text = await asyncio.to_thread(_read, self._settings.resolv_conf)
-        resolver = names.parse_resolv_conf(text)
+        resolver = resolvers.parse(text)
         return sandbox.config(pod, attempt=attempt, settings=self._settings, resolver=resolver)
 
     async def sandbox(self, pod: core_v1.Pod, settled: protocol.SandboxConfig) -> tuple[str, Sequence[str]]:

@@ -7,6 +7,7 @@ import pytest
 from pybernetes.api import times
 from pybernetes.api.quantity import Quantity
 from pybernetes.api.types import core_v1, meta_v1
+from pybernetes.kits import resolver as resolvers
 from pybernetes.kubelet import images
 from pybernetes.kubelet.containers import downward, environment, expansion, names, resources
 from tests.fakes import node as nodes
@@ -120,7 +121,7 @@ def test_qos() -> None:
 
 
 def test_dns_policies() -> None:
-    node = names.parse_resolv_conf("nameserver 192.0.2.53\nsearch example.com\noptions edns0\n")
+    node = resolvers.parse("nameserver 192.0.2.53\nsearch example.com\noptions edns0\n")
     pod = nodes.pod()
 
     def dns(cluster: list[str]) -> tuple[list[str], list[str], list[str]]:
