@@ -242,3 +242,17 @@ def test_cordon_drain(kubectl: harness.Kubectl) -> None:
         kubectl("uncordon", node)
     kubectl("rollout", "status", "deployment/web", "--timeout=30s")
     assert json.loads(kubectl("get", "deploy", "web", "-o", "json"))["status"]["availableReplicas"] == 2
+
+
+def test_pods_find_services_by_name(kubectl: harness.Kubectl) -> None:
+    script = "mkdir /www; echo found > /www/index.html; httpd -f -p 8080 -h /www"
+    kubectl.apply(objects.pod("web", objects.container(script=script)), objects.pod("asks"))
+    kubectl("expose", "pod", "web", "--port=80", "--target-port=8080")
+    kubectl("wait", "pod", "--all", "--for=condition=Ready", "--timeout=30s")
+    fetch = ("exec", "asks", "--", "wget", "-q", "-O", "-", "http://web")
+    assert harness.until(lambda: kubectl.result(*fetch).out) == "found\n"
+    found = kubectl("exec", "asks", "--", "nslookup", "kubernetes.default.svc.cluster.local")
+    assert "Server:\t\t10.96.0.10" in found
+    assert "Address: 10.96.0.1\n" in found
+    nobody = kubectl.result("exec", "asks", "--", "nslookup", "nobody.default.svc.cluster.local")
+    assert (nobody.code, "NXDOMAIN" in nobody.out) == (1, True)

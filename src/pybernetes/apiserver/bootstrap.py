@@ -55,7 +55,7 @@ async def run(
                 yield obj
 
     versions = {(group, version) for group, version, _ in served}
-    await asyncio.gather(*(_ensure(client, obj) for obj in among(map(_namespace, NAMESPACES))))
+    await asyncio.gather(*(ensure(client, obj) for obj in among(map(_namespace, NAMESPACES))))
     policy = [
         *bootstrap.cluster_roles(served),
         *bootstrap.cluster_role_bindings(served),
@@ -73,16 +73,16 @@ async def run(
     await asyncio.gather(
         trust.write(client, trusted),
         *(_reconcile(client, obj) for obj in among(policy)),
-        *(_ensure(client, obj) for obj in among(others)),
+        *(ensure(client, obj) for obj in among(others)),
         *(_ensure_service(client, service, clock) for service in among([_kubernetes_service(settings)])),
-        *(_replace(client, obj, names) for obj, names in _kubernetes_endpoints(settings) if list(among([obj]))),
+        *(replace(client, obj, names) for obj, names in _kubernetes_endpoints(settings) if list(among([obj]))),
         _local_services(client, versions),
     )
 
 
 async def _ensure_service(client: clients.Client, service: core_v1.Service, clock: clocks.Clock) -> None:
     try:
-        await _ensure(client, service)
+        await ensure(client, service)
     except errors.StatusError as error:
         if error.reason != "Invalid":
             raise
@@ -102,7 +102,8 @@ async def _appears(client: clients.Client, service: core_v1.Service) -> None:
                     return
 
 
-async def _ensure(client: clients.Client, obj: Any) -> Any:
+async def ensure(client: clients.Client, obj: Any) -> Any:
+    """The stored object, created where there was none."""
     try:
         return await client.get(type(obj), obj.metadata.name, obj.metadata.namespace)
     except errors.StatusError as error:
@@ -118,7 +119,7 @@ async def _ensure(client: clients.Client, obj: Any) -> Any:
 
 async def _reconcile(client: clients.Client, wanted: Any) -> None:
     """Rules and subjects that the policy has and the stored object lacks are added; nothing is taken away."""
-    found = await _ensure(client, wanted)
+    found = await ensure(client, wanted)
     if found.metadata.annotations.get("rbac.authorization.kubernetes.io/autoupdate") == "false":
         return
     field = "rules" if hasattr(wanted, "rules") else "subjects"
@@ -142,7 +143,7 @@ async def _local_services(client: clients.Client, versions: Collection[tuple[str
     if ("apiregistration.k8s.io", "v1") not in versions:
         return
     wanted = local.services(versions)
-    await asyncio.gather(*(_ensure(client, service) for service in wanted))
+    await asyncio.gather(*(ensure(client, service) for service in wanted))
     names = {service.metadata.name for service in wanted}
     found = await client.list(apiregistration_v1.APIService, labels=local.SELECTOR)
     for service in found.items:
@@ -212,9 +213,9 @@ def _kubernetes_endpoints(settings: settings_.Settings) -> Iterator[tuple[Any, t
     yield slice_, ("endpoints", "ports")
 
 
-async def _replace(client: clients.Client, wanted: Any, names: tuple[str, ...]) -> None:
-    """The address may be another one than at the last start."""
-    found = await _ensure(client, wanted)
+async def replace(client: clients.Client, wanted: Any, names: tuple[str, ...]) -> None:
+    """Have the object be there with these fields: the address may be another one than at the last start."""
+    found = await ensure(client, wanted)
     if any(getattr(found, name) != getattr(wanted, name) for name in names):
         changed = codecs.copy(found)
         for name in names:

@@ -85,6 +85,7 @@ class Options:
     # What `--controllers` takes; "" for none.
     controllers: str = "*"
     scheduler: bool = True
+    dns: bool = True
     legacy_tokens: bool = False
     # Ranges of addresses separated by commas.
     load_balancer_pool: str = ""

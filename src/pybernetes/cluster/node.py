@@ -1,4 +1,4 @@
-"""The node process: containerd, kubelet and proxy, talking to the API server over HTTPS like on any other machine."""
+"""The node process: containerd, kubelet, proxy and DNS, talking to the API server over HTTPS as on any machine."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from pybernetes import client as clients
+from pybernetes import informers
 from pybernetes.client import kubeconfig
+from pybernetes.cluster import cluster_dns, credentials, keeping, layout, pki, progress, waiting
 from pybernetes.cluster import containerd as containerds
-from pybernetes.cluster import credentials, keeping, layout, pki, progress, waiting
 from pybernetes.cluster import tools as toolboxes
 from pybernetes.kits import chance as chances
 from pybernetes.kits import clock as clocks
@@ -87,6 +88,7 @@ class Node:
             root=self._paths.data / "kubelet",
             logs=self._paths.data / "pods",
             pod_cidr=options.pod_cidr,
+            cluster_dns=(cluster_dns.service_address(options),),
             port=options.kubelet_port,
             certificate=serving.certificate,
             key=serving.key,
@@ -114,11 +116,27 @@ class Node:
                 clock=self._clock,
                 chance=self._chance,
             )
+            beside = tasks.Tasks()
             try:
                 await tools.informers.start()
+                if self._options.dns:
+                    kept = keeping.Kept("dns", lambda: self._run_dns(tools.informers), self._clock)
+                    beside.spawn(kept.run(), name="dns")
                 await running.run()
             finally:
+                await beside.close()
                 await running.close(remove=True)
+
+    async def _run_dns(self, known: informers.Informers) -> None:
+        """On the informers of the proxy, which are of the same objects."""
+        from pybernetes import dns
+
+        settings = dns.Settings(address=cluster_dns.listen_address(self._options), port=cluster_dns.PORT)
+        running = dns.DNS(settings, known, clock=self._clock, chance=self._chance)
+        try:
+            await running.run()
+        finally:
+            await running.close()
 
 
 async def run_kubelet(

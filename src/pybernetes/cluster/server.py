@@ -85,6 +85,10 @@ class Server:
         if options.has_all_controllers:
             await waiting.default_account(api.client(planes.CONTROLLERS, agent="pybernetes"), self._clock)
             progress.tell("controllers", "controllers and scheduler" if options.scheduler else "controllers")
+        if options.runtime == "containerd" and options.dns:
+            from pybernetes.cluster import cluster_dns
+
+            await cluster_dns.announce(api.client(planes.CONTROLLERS, agent="pybernetes"), options)
         if options.runtime == "simulated":
             from pybernetes.cluster import simulated
 

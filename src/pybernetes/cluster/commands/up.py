@@ -77,6 +77,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--no-scheduler", action="store_true", help="leave scheduling to somebody else")
     parser.add_argument(
+        "--no-dns", action="store_true", help="leave the Service kube-dns, where pods ask for names, to somebody else"
+    )
+    parser.add_argument(
         "--legacy-service-account-tokens",
         action="store_true",
         help="make a token Secret for every service account, as clusters did before 1.24",
@@ -173,6 +176,7 @@ def _options(arguments: argparse.Namespace) -> layout.Options:
         kubelet_port=arguments.kubelet_port,
         controllers=arguments.controllers,
         scheduler=not arguments.no_scheduler,
+        dns=not arguments.no_dns,
         legacy_tokens=arguments.legacy_service_account_tokens,
         load_balancer_pool=arguments.load_balancer_pool,
         token_auth_file=_absolute(arguments.token_auth_file),
