@@ -13,15 +13,18 @@ from pybernetes.kubelet import backoffs
 from pybernetes.kubelet.containers import environment, labels
 from pybernetes.runtime import protocol
 
+# While a pull waits for its back-off, somebody may bring the image in.
+LOOK_SECONDS = 10.0
+
 Say = Callable[[str, str, str], None]
 
 
 class ImageError(Exception):
-    """The image cannot be had now; `reason` is the container's waiting reason."""
+    """The image cannot be had now; `reason` is the container's waiting reason, `wait` says when to look again."""
 
     def __init__(self, reason: str, message: str, *, wait: float = 0.0) -> None:
         super().__init__(message)
-        self.reason, self.wait = reason, wait
+        self.reason, self.wait = reason, min(wait, LOOK_SECONDS)
 
 
 def with_default_tag(image: str) -> str:

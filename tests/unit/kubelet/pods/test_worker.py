@@ -2,7 +2,11 @@ from __future__ import annotations
 
 import pathlib
 
+import pytest
+
 from pybernetes.api.types import core_v1, meta_v1
+from pybernetes.kubelet import images
+from pybernetes.runtime.simulated import scripts
 from tests.fakes import node as nodes
 
 
@@ -105,6 +109,22 @@ async def test_an_image_that_cannot_be_had(tmp_path: pathlib.Path) -> None:
         await node.until(lambda: waiting(node.pod("web")) in ("ErrImagePull", "ImagePullBackOff"))
         await node.until(lambda: ("Failed", "Error: ErrImagePull") in node.events("web"))
         assert node.phase("web") == "Pending"
+
+
+async def test_an_image_that_is_brought_in_is_seen_before_the_back_off_ends(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with nodes.running(tmp_path) as node:
+        pod = nodes.pod("web", core_v1.Container(name="c", image="example.com/unpullable:1"))
+        await node.client.create(pod)
+        # By now it is pulled every five minutes.
+        await node.clock.advance(1000.0)
+        assert waiting(node.pod("web")) == "ImagePullBackOff"
+        pulls = [message for reason, message in node.events("web") if reason == "Pulling"]
+        monkeypatch.setattr(scripts.Images, "unpullable", lambda self, image: False)
+        await node.clock.advance(images.LOOK_SECONDS)
+        await node.until(lambda: node.phase("web") == "Running")
+        assert [message for reason, message in node.events("web") if reason == "Pulling"] == pulls
 
 
 async def test_a_missing_config_map_holds_the_pod_until_it_appears(tmp_path: pathlib.Path) -> None:
