@@ -1,6 +1,8 @@
 """Work queue: each key waits at most once, and is never handled by two workers at a time.
 
-A key added while it is being handled waits until that is `done`, then comes again, so that no change is missed.
+A key added while it is being handled waits until that is `done`, then comes again, so that no change is missed; after
+a pause, so that a key with much behind it (a set of a thousand pods, each of which changes) is not handled anew for
+every few of these changes.
 Retries of one key back off exponentially on their own, without holding up others (upstream's per-item limiter).
 """
 
@@ -15,6 +17,10 @@ from pybernetes.kits.chance import Chance
 from pybernetes.kits.clock import Clock, Timer
 
 _TIME: tuple[str, Any] = ("", None)
+# The pause of a key that has changed meanwhile is so many times what handling it took, if that was not next to nothing,
+# and never so long that somebody would notice; in seconds.
+PAUSES = 3
+NOTHING, LONGEST_PAUSE = 0.001, 0.05
 # Of how long keys wait and are worked on, in seconds.
 BOUNDS = prometheus.exponential(10e-9, 10, 10)
 
@@ -39,6 +45,7 @@ class Queue:
         self._because: dict[str, tuple[str, Any]] = {}
         self._failures: dict[str, int] = {}
         self._timers: dict[str, tuple[float, Timer]] = {}
+        self._pauses: dict[str, Timer] = {}
         self._getters: collections.deque[asyncio.Future[None]] = collections.deque()
         self._closed = False
         self.adds = 0
@@ -59,7 +66,7 @@ class Queue:
             return
         self.adds += 1
         self._dirty[key] = self._clock.monotonic()
-        if key not in self._processing:
+        if key not in self._processing and key not in self._pauses:
             self._offer(key)
 
     def add_after(self, key: str, seconds: float, because: str = "") -> None:
@@ -120,16 +127,26 @@ class Queue:
 
     def done(self, key: str) -> None:
         began = self._processing.pop(key, None)
+        took = 0.0
         if began is not None:
-            self.worked.observe(self._clock.monotonic() - began)
-        if key in self._dirty:
+            took = self._clock.monotonic() - began
+            self.worked.observe(took)
+        if key not in self._dirty:
+            return
+        if took <= NOTHING:
             self._offer(key)
+        else:
+            pause = min(took * PAUSES, LONGEST_PAUSE)
+            self._pauses[key] = self._clock.call_later(pause, lambda: self._end_pause(key))
 
     def close(self) -> None:
         self._closed = True
         for _, timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
+        for timer in self._pauses.values():
+            timer.cancel()
+        self._pauses.clear()
         self._ready.clear()
         while self._getters:
             self._wake()
@@ -145,6 +162,10 @@ class Queue:
     def _due(self, key: str) -> None:
         self._timers.pop(key, None)
         self.add(key)
+
+    def _end_pause(self, key: str) -> None:
+        del self._pauses[key]
+        self._offer(key)
 
     def _offer(self, key: str) -> None:
         self._ready.append(key)

@@ -6,7 +6,7 @@ import asyncio
 import collections
 import logging
 import zlib
-from typing import Any
+from typing import Any, NamedTuple
 
 from pybernetes.api import errors, times
 from pybernetes.api.types import core_v1, meta_v1
@@ -14,12 +14,15 @@ from pybernetes.client import Client, resource_of, transport
 from pybernetes.informers import correlator
 from pybernetes.kits.chance import Chance
 from pybernetes.kits.clock import Clock
+from pybernetes.kits.lull import lull
 from pybernetes.kits.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
 # Events waiting to be written; more than that are dropped, the newest first.
-WAITING = 1000
+WAITING = 10_000
+# How long they give way to what others wait for, in seconds.
+GIVES_WAY_SECONDS = 5.0
 # That some were dropped is said when all that waited is written, and once in so many seconds until then.
 DROPPED_SECONDS = 60.0
 TRIES = 12
@@ -51,14 +54,25 @@ def reference(obj: Any) -> core_v1.ObjectReference:
     )
 
 
+class _Told(NamedTuple):
+    """An event as it was told, `at` Unix seconds and the `moment` of monotonic ones; built when it is written."""
+
+    about: core_v1.ObjectReference
+    type: str
+    reason: str
+    message: str
+    at: float
+    moment: float
+
+
 class Recorder:
-    """Events of one component, written in the background in the order they were told."""
+    """Events of one component, written in the background in the order they were told, when there is time."""
 
     def __init__(self, client: Client, component: str, *, host: str = "", clock: Clock, chance: Chance) -> None:
         self._client, self._component, self._host = client, component, host
         self._clock, self._chance = clock, chance
         self._correlator = correlator.Correlator()
-        self._waiting: collections.deque[core_v1.Event] = collections.deque()
+        self._waiting: collections.deque[_Told] = collections.deque()
         self._arrived = asyncio.Event()
         self._tasks = Tasks()
         self._last_stamp = 0
@@ -71,7 +85,8 @@ class Recorder:
         if len(self._waiting) >= WAITING:
             self._drop()
             return
-        self._waiting.append(self._build(reference(obj), type, reason, message))
+        now, moment = self._clock.time(), self._clock.monotonic()
+        self._waiting.append(_Told(reference(obj), type, reason, message, now, moment))
         self._arrived.set()
         if not len(self._tasks):
             self._tasks.spawn(self._write_all(), name=f"events of {self._component}")
@@ -93,23 +108,22 @@ class Recorder:
             log.warning("%s: %d events were dropped, as %d were waiting", self._component, self._dropped, WAITING)
             self._dropped = 0
 
-    def _build(self, about: core_v1.ObjectReference, severity: str, reason: str, message: str) -> core_v1.Event:
-        now = self._clock.time()
-        stamp = times.to_time(now)
+    def _build(self, told: _Told) -> core_v1.Event:
+        about, stamp = told.about, times.to_time(told.at)
         # The name carries the time in nanoseconds; two events within one tick of the clock must still differ, also
         # those of two components about one object.
-        self._last_stamp = max(int(now * 1e9) + self._offset, self._last_stamp + 1)
+        self._last_stamp = max(int(told.at * 1e9) + self._offset, self._last_stamp + 1)
         return core_v1.Event(
             metadata=meta_v1.ObjectMeta(
                 name=f"{about.name}.{self._last_stamp:x}", namespace=about.namespace or "default"
             ),
             involvedObject=about,
-            reason=reason,
-            message=message,
+            reason=told.reason,
+            message=told.message,
             firstTimestamp=stamp,
             lastTimestamp=stamp,
             count=1,
-            type=severity,
+            type=told.type,
             source=core_v1.EventSource(component=self._component, host=self._host),
             reportingComponent=self._component,
             reportingInstance=self._host,
@@ -118,7 +132,8 @@ class Recorder:
     async def _write_all(self) -> None:
         while True:
             while self._waiting:
-                decision = self._correlator.decide(self._waiting.popleft(), self._clock.time())
+                await lull(self._clock, self._waiting[0].moment + GIVES_WAY_SECONDS)
+                decision = self._correlator.decide(self._build(self._waiting.popleft()), self._clock.time())
                 if decision is not None:
                     await self._write(decision)
             self._tell_dropped()

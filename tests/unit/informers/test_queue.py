@@ -28,6 +28,36 @@ async def test_a_key_waits_once_and_is_never_handled_twice_at_a_time(clock: Virt
     assert len(queue) == 0
 
 
+async def test_a_key_that_changes_while_it_is_handled_pauses_before_it_comes_again(clock: VirtualClock) -> None:
+    queue = Queue("q", clock=clock)
+    queue.add("a")
+    await queue.get()
+    await clock.advance(0.01)
+    queue.add("a")
+    queue.done("a")
+    queue.add("a")
+    await clock.advance(0.029)
+    assert len(queue) == 0
+    await clock.advance(0.002)
+    assert len(queue) == 1
+    await queue.get()
+    await clock.advance(60)
+    queue.add("a")
+    queue.done("a")
+    await clock.advance(0.051)
+    assert len(queue) == 1
+
+
+async def test_a_key_that_changes_after_it_was_handled_does_not_wait(clock: VirtualClock) -> None:
+    queue = Queue("q", clock=clock)
+    queue.add("a")
+    await queue.get()
+    await clock.advance(0.01)
+    queue.done("a")
+    queue.add("a")
+    assert len(queue) == 1
+
+
 async def test_the_earliest_of_several_waits_counts(clock: VirtualClock) -> None:
     queue = Queue("q", clock=clock)
     queue.add_after("a", 10)

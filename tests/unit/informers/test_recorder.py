@@ -7,6 +7,7 @@ from pybernetes.informers import Recorder, recorder
 from pybernetes.kits.chance import Chance
 from pybernetes.kits.clock import VirtualClock, settle
 from tests.fakes.api import FakeApi
+from tests.fakes.clock import BusyClock
 
 POD = core_v1.Pod(metadata=meta_v1.ObjectMeta(name="web", namespace="shop", uid="u1"))
 
@@ -86,6 +87,20 @@ async def test_waits_for_the_server_and_ignores_refusals() -> None:
     await recorder.close()
 
 
+async def test_gives_way_while_the_event_loop_is_busy() -> None:
+    clock = BusyClock(turn=0.004)
+    api = FakeApi(clock=clock)
+    told = Recorder(api.client(), "kubelet", clock=clock, chance=Chance(1))
+    told.event(POD, "Normal", "Started", "Started container c")
+    await settle()
+    assert api.all(core_v1.Event) == []
+    clock.turn = 0.0
+    await clock.advance(1.0)
+    (event,) = api.all(core_v1.Event)
+    assert event.firstTimestamp == "2023-11-14T22:13:20Z"
+    await told.close()
+
+
 async def test_events_about_cluster_scoped_objects_go_to_default() -> None:
     api, recorder, _ = world()
     recorder.event(core_v1.Node(metadata=meta_v1.ObjectMeta(name="n1")), "Normal", "Starting", "")
@@ -94,21 +109,27 @@ async def test_events_about_cluster_scoped_objects_go_to_default() -> None:
     await recorder.close()
 
 
-async def test_says_how_many_were_dropped_once_the_rest_is_written(caplog: pytest.LogCaptureFixture) -> None:
+async def test_says_how_many_were_dropped_once_the_rest_is_written(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder, "WAITING", 100)
     api, told, _ = world()
     for number in range(recorder.WAITING + 500):
         told.event(named(f"p{number}"), "Normal", "Started", "Started")
     assert caplog.messages == []
     await settle()
     assert len(api.all(core_v1.Event)) == recorder.WAITING
-    assert caplog.messages == ["kubelet: 500 events were dropped, as 1000 were waiting"]
+    assert caplog.messages == ["kubelet: 500 events were dropped, as 100 were waiting"]
     told.event(named("late"), "Normal", "Started", "Started")
     await settle()
     assert len(caplog.messages) == 1
     await told.close()
 
 
-async def test_says_so_once_a_minute_while_nothing_can_be_written(caplog: pytest.LogCaptureFixture) -> None:
+async def test_says_so_once_a_minute_while_nothing_can_be_written(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder, "WAITING", 100)
     api, told, clock = world()
     caplog.set_level("WARNING")
     api.fail(lambda call: ConnectionError("away"))
@@ -117,6 +138,6 @@ async def test_says_so_once_a_minute_while_nothing_can_be_written(caplog: pytest
     for number in range(90):
         told.event(named(f"q{number}"), "Normal", "Started", "Started")
         await clock.advance(1)
-    assert caplog.messages == ["kubelet: 60 events were dropped, as 1000 were waiting"]
+    assert caplog.messages == ["kubelet: 60 events were dropped, as 100 were waiting"]
     await told.close()
-    assert caplog.messages[1:] == ["kubelet: 29 events were dropped, as 1000 were waiting"]
+    assert caplog.messages[1:] == ["kubelet: 29 events were dropped, as 100 were waiting"]

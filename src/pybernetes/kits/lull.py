@@ -1,0 +1,27 @@
+"""Gives way: work that nobody waits for goes on when the event loop has little else to do.
+
+Upstream's components get there by a limit on the requests of each client (events come last, at 50 a second); one
+event loop shows by itself whether it is busy.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from pybernetes.kits.clock import Clock
+
+# A turn of the loop that takes longer is one of others' work, in seconds; and how long to leave it to them then.
+SHORT = 0.0005
+PAUSE = 0.02
+
+
+async def lull(clock: Clock, until: float) -> None:
+    """Return when the event loop has just come round quickly, or at `until` (monotonic seconds) at the latest.
+
+    In virtual time, in which nothing takes time, that is the next turn.
+    """
+    while (began := clock.monotonic()) < until:
+        await asyncio.sleep(0)
+        if clock.monotonic() - began <= SHORT:
+            return
+        await clock.sleep(PAUSE)
