@@ -11,7 +11,7 @@ import asyncio
 from pybernetes.kits.clock import Clock
 
 # A turn of the loop that takes longer is one of others' work, in seconds; and how long to leave it to them then.
-SHORT = 0.0005
+SHORT = 0.0002
 PAUSE = 0.02
 
 
