@@ -24,6 +24,7 @@ from pybernetes.apiserver import (
     debugging,
     flowcontrol,
     health,
+    identity,
     loopback,
     metrics,
     registry,
@@ -66,6 +67,7 @@ from pybernetes.apiserver.extensions import aggregation, discovery, openapi
 from pybernetes.apiserver.extensions.custom import definitions, serving
 from pybernetes.apiserver.forwarding import backend, services, webhooks
 from pybernetes.apiserver.http import listener, responder
+from pybernetes.apiserver.identity import versions as storage_versions
 from pybernetes.apiserver.resources import kind as kinds_
 from pybernetes.apiserver.resources import table as resource_table
 from pybernetes.apiserver.storage import claims, encryption, timed
@@ -230,6 +232,7 @@ class ApiServer:
             clock=clock,
         )
         self._recorder: informers.Recorder | None = None
+        self._identity: identity.Identity | None = None
         self._tasks = tasks.Tasks()
         self._responder = responder.Responder(
             self.handler, clock, max_backlog=settings.max_backlog, timeout=settings.request_timeout
@@ -282,7 +285,21 @@ class ApiServer:
         self._definitions.start(self.client(APISERVER, agent="kube-apiserver"))
         self._upkeep.start()
         self._tasks.spawn(self._repair.run(), name="repair of cluster IPs")
+        if self.settings.hostname:
+            await self._identify(self.settings.hostname)
         self._started = True
+
+    async def _identify(self, hostname: str) -> None:
+        client = self.client(APISERVER, agent="kube-apiserver")
+        found = self._identity = identity.Identity(client, hostname, clock=self._clock, chance=self._chance)
+        await found.claim()
+
+        async def tell_versions() -> None:
+            if storage_versions.RESOURCE in self.registry.kinds:
+                told = storage_versions.records(self.registry.kinds.values(), found.name)
+                await storage_versions.tell(client, told, self._clock)
+
+        found.start(tell_versions)
 
     async def _bootstrap(self) -> None:
         client = self.client(APISERVER, agent="kube-apiserver")
@@ -317,6 +334,8 @@ class ApiServer:
 
     async def close(self) -> None:
         """Stop serving; the store is the caller's to close."""
+        if self._identity is not None:
+            await self._identity.close()
         if self._fairness is not None:
             self._fairness.close()
         await self._tasks.close()

@@ -30,12 +30,13 @@ class Settings:
     `advertise` the address clients are told. `authorization` lists modes in their order (`authz/modes.py`),
     `admission_on` and `admission_off` name plugins to ask, and not to ask, other than by default; their configuration
     is by their names, as `admission/configuration.py` reads it. `runtime_config` is what `resources/runtime_config.py`
-    parses.
+    parses. A server that is told its `hostname` keeps a Lease that says that it is there.
     """
 
     service_account_key: signing.PrivateKey
     service_account_public_keys: tuple[signing.PublicKey, ...] = ()
     advertise: tuple[str, int] = ("127.0.0.1", 6443)
+    hostname: str = ""
     service_cidr: str = "10.96.0.0/12"
     node_ports: tuple[int, int] = (30000, 32767)
     issuers: tuple[str, ...] = (API_AUDIENCE,)

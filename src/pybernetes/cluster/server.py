@@ -48,6 +48,7 @@ class Server:
             apiserver_settings.Settings(
                 service_account_key=authority.service_account_key(),
                 advertise=(options.node_ip, options.api_port),
+                hostname=socket.gethostname(),
                 service_cidr=options.service_cidr,
                 tokens=tokenfile.read(pathlib.Path(options.token_auth_file)) if options.token_auth_file else {},
                 kubelet_tls=identity.kubelet_client_tls(),

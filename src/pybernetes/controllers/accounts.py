@@ -32,6 +32,7 @@ _ACCOUNTS = {
     "legacy-serviceaccount-token-cleaner-controller": "legacy-service-account-token-cleaner",
     "service-cidr-controller": "service-cidrs-controller",
     "resourceclaim-controller": "resource-claim-controller",
+    "storageversion-garbage-collector-controller": "storage-version-garbage-collector",
 }
 
 

@@ -60,6 +60,5 @@ WITHOUT_EFFECT = frozenset(
         "podgroup-protection-controller",
         "resourcepoolstatusrequest-controller",
         "selinux-warning-controller",
-        "storageversion-garbage-collector-controller",
     }
 )

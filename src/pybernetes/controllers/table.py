@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from pybernetes.api.types import apiserverinternal_v1alpha1, storagemigration_v1beta1
 from pybernetes.controllers import (
     certificates,
     clusterrole_aggregation,
@@ -11,11 +12,14 @@ from pybernetes.controllers import (
     endpoints,
     legacy_tokens,
     namespaces,
+    optional,
     policy_status,
     root_ca,
     service_cidrs,
     serviceaccount_tokens,
     serviceaccounts,
+    storagemigration,
+    storageversion_gc,
     ttl_after_finished,
 )
 from pybernetes.controllers.bootstrap import Signer, TokenCleaner
@@ -34,7 +38,6 @@ from pybernetes.controllers.quota import ResourceQuotas
 from pybernetes.controllers.replicaset import ReplicaSets, replication
 from pybernetes.controllers.resourceclaim import ResourceClaims
 from pybernetes.controllers.statefulset import StatefulSets
-from pybernetes.controllers.storagemigration import Migrator
 from pybernetes.controllers.volume import attachdetach, binder, ephemeral, expanding, protection
 
 CONTROLLERS: dict[str, Callable[[Context], Controller]] = {
@@ -81,5 +84,10 @@ CONTROLLERS: dict[str, Callable[[Context], Controller]] = {
     "legacy-serviceaccount-token-cleaner-controller": legacy_tokens.LegacyTokens,
     "validatingadmissionpolicy-status-controller": policy_status.PolicyStatus,
     "service-cidr-controller": service_cidrs.ServiceCIDRs,
-    "storage-version-migrator-controller": Migrator,
+    "storageversion-garbage-collector-controller": optional.where_served(
+        apiserverinternal_v1alpha1.StorageVersion, storageversion_gc.StorageVersionGC
+    ),
+    "storage-version-migrator-controller": optional.where_served(
+        storagemigration_v1beta1.StorageVersionMigration, storagemigration.Migrator
+    ),
 }

@@ -12,13 +12,12 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from pybernetes.api import errors, scheme, times
+from pybernetes.api import codecs, errors, scheme, times
 from pybernetes.api.types import meta_v1, storagemigration_v1beta1
 from pybernetes.client import APPLY_PATCH, Client
 from pybernetes.controllers import discovery
 from pybernetes.controllers.context import Context
 from pybernetes.controllers.storagemigration import decide, definitions
-from pybernetes.informers import Informer
 
 NAME = "storage-version-migrator-controller"
 # How long a resource may take to be served after the migration has been asked for, and how often it is asked for until
@@ -47,21 +46,20 @@ class Migrator:
         # Writes are known by whom upstream makes them.
         self._objects = Client(context.client.transport, manager=NAME)
         self._definitions = Client(context.client.transport, manager=definitions.MANAGER)
-        self._migrations: Informer[Migration] | None = None
+        self._queue = context.queue(NAME)
+        self._migrations = context.informers.of(Migration)
+        self._migrations.add_index(RESOURCE, lambda one: (resource_key(one),))
+        self._migrations.on_change(self._changed)
 
     async def run(self) -> None:
-        if not await discovery.is_served(self._client, Migration):
-            await asyncio.Event().wait()
-        queue = self._context.queue(NAME)
-        migrations = self._migrations = self._context.informers.of(Migration)
-        migrations.add_index(RESOURCE, lambda one: (resource_key(one),))
-        migrations.on_change(
-            lambda old, new: queue.add(resource_key(one), "migration changed") if (one := new or old) else None
-        )
-        await self._context.reconcile(NAME, queue, self.reconcile, after=(migrations,))
+        await self._context.reconcile(NAME, self._queue, self.reconcile, after=(self._migrations,))
+
+    def _changed(self, old: Migration | None, new: Migration | None) -> None:
+        migration = new or old
+        if migration is not None:
+            self._queue.add(resource_key(migration), "StorageVersionMigration changed")
 
     async def reconcile(self, key: str) -> float | None:
-        assert self._migrations is not None
         agenda = decide.agenda(self._migrations.cache.index(RESOURCE, key))
         for migration in agenda.ended:
             await self._finish(migration)
@@ -126,7 +124,7 @@ class Migrator:
             shown = f"{resource.group}/{resource.version}, Resource={resource.name}"
             await self._fail(migration, f"latest resourceVersion for {shown} is not valid: {error}")
             return
-        copy = decide.begun(migration, self._now())
+        copy = codecs.copy(migration)
         copy.status.resourceVersion = listing.revision
         await self._client.update_status(copy)
 

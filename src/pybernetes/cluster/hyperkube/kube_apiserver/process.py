@@ -126,6 +126,7 @@ def _settings(options: options_.Options, signing_key: signing.PrivateKey) -> set
         service_account_key=signing_key,
         service_account_public_keys=_verifying_keys(options.verifying_keys),
         advertise=(options.advertise, options.port),
+        hostname=socket.gethostname(),
         service_cidr=options.service_cidr,
         node_ports=options.node_ports,
         issuers=options.issuers,
