@@ -3,10 +3,16 @@ that look at what is stored."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
+from pybernetes import client as clients
+from pybernetes import controllers
+from pybernetes.apiserver import request as requests
 from pybernetes.apiserver import settings
-from pybernetes.cluster import plane
+from pybernetes.cluster import plane, tools
 from pybernetes.kits.chance import Chance
 from pybernetes.kits.clock import VirtualClock, settle
 from pybernetes.store.memory import MemoryStore
@@ -60,3 +66,30 @@ class Plane:
         entry = await self.store.get(key)
         assert entry is not None
         return entry.value
+
+    @asynccontextmanager
+    async def as_service_accounts(self, only: str) -> AsyncIterator[None]:
+        """While the body runs, these controllers work with no more rights than upstream's have."""
+
+        def client_of(account: str) -> clients.Client:
+            user = f"system:serviceaccount:kube-system:{account}"
+            groups = ("system:serviceaccounts", "system:serviceaccounts:kube-system", "system:authenticated")
+            return self.api.client(requests.User(user, groups=groups), agent="kube-controller-manager")
+
+        shared = self.api.client(plane.CONTROLLERS, agent="kube-controller-manager")
+        async with tools.tools(shared, clock=self.clock, chance=Chance(6)) as given:
+            context = controllers.Context(
+                client=shared,
+                informers=given.informers,
+                clock=self.clock,
+                chance=Chance(7),
+                recorder=given.recorder,
+            )
+            running = controllers.Controllers(context, only=only, client_of=client_of)
+            await given.informers.start()
+            working = asyncio.ensure_future(running.run())
+            try:
+                yield
+            finally:
+                working.cancel()
+                await asyncio.wait([working])

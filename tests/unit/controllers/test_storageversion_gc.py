@@ -71,6 +71,15 @@ async def test_records_go_with_the_lease() -> None:
         assert [(one.type, one.status) for one in status.conditions] == [("AllEncodingVersionsEqual", "True")]
 
 
+async def test_with_the_rights_of_its_service_account() -> None:
+    async with Plane("", ON) as plane, plane.as_service_accounts(storageversion_gc.NAME):
+        await plane.client.create(lease("a"))
+        await say(plane, version("core.pods", a="v1", b="v1"))
+        await say(plane, version("core.nodes", b="v1"))
+        assert await servers(plane, "core.pods") == ["a"]
+        assert await servers(plane, "core.nodes") is None
+
+
 async def test_who_says_something_must_have_a_lease_and_one_of_an_api_server() -> None:
     async with Plane(storageversion_gc.NAME, ON) as plane:
         await plane.client.create(lease("a"))

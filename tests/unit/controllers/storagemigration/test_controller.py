@@ -294,6 +294,16 @@ def secret_of(name: str) -> core_v1.Secret:
     return codecs.from_tree(core_v1.Secret, tree)
 
 
+async def test_with_the_rights_of_its_service_account() -> None:
+    async with Plane("", ON) as plane, plane.as_service_accounts(controller.NAME):
+        await define(plane, "v1")
+        await create(plane, "a", "b")
+        await define(plane, "v2")
+        assert said(await migrate(plane, migration())) == SUCCEEDED
+        assert await kept(plane) == ["example.com/v2"] * 2
+        assert await stored_versions(plane) == ["v2"]
+
+
 async def test_without_the_kind_nothing_is_asked_but_once() -> None:
     asked: list[str] = []
 

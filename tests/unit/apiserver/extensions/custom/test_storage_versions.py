@@ -115,3 +115,21 @@ async def test_a_form_that_the_schema_has_left_behind(server: fakes.FakeServer) 
     assert codecs.decode_tree(entry.value)["spec"] == {"size": 3}
     await apply_nothing(server, "example.com/v1")
     assert (await kept(server))[1] == entry.modified
+
+
+async def test_what_is_read_anew_and_is_as_it_would_be_written_stays(server: fakes.FakeServer) -> None:
+    loose = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    await redefine(server, versions(stored="v1", spec=loose))
+    rich = definitions.widget(
+        z=1.5, a=[1e3, -0.0, 10**20, None, {"b": {}, "a": []}], text='\u00fc<>&"\u2028\U0001f600/', truth=False
+    )
+    rich["metadata"] |= {
+        "labels": {"b": "", "a": "x"}, "annotations": {"k": "{}"}, "finalizers": ["x/y"],
+        "ownerReferences": [{"apiVersion": "v1", "kind": "Pod", "name": "p", "uid": "u"}],
+    }  # fmt: skip
+    kind = next(k.resource for k in server.api.registry.kinds.values() if k.resource.api_version == "example.com/v1")
+    await server.client.patch(kind, "a", "default", rich, kind=clients.transport.APPLY_PATCH, force=True)
+    _, written = await kept(server)
+    await redefine(server, versions(stored="v1", spec=loose | {"description": "read anew"}))
+    await server.client.patch(kind, "a", "default", {}, kind=clients.transport.MERGE_PATCH)
+    assert (await kept(server))[1] == written
