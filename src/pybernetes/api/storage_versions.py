@@ -1,6 +1,9 @@
-"""What the records of a StorageVersion come to: whether all API servers write a resource in the same version."""
+"""In which versions resources are stored: what discovery tells of it, and what records in StorageVersions come to."""
 
 from __future__ import annotations
+
+import base64
+import hashlib
 
 from pybernetes.api import codecs
 from pybernetes.api.types import apiserverinternal_v1alpha1
@@ -9,6 +12,12 @@ AGREED = "AllEncodingVersionsEqual"
 
 StorageVersion = apiserverinternal_v1alpha1.StorageVersion
 Record = apiserverinternal_v1alpha1.ServerStorageVersion
+
+
+def digest(stored: str) -> str:
+    """Of `apps/v1/Deployment`, the `storageVersionHash` of discovery: tells clients that have seen it before whether
+    objects are stored in another version since."""
+    return base64.b64encode(hashlib.sha256(stored.encode()).digest()[:8]).decode()
 
 
 def with_records(version: StorageVersion, records: list[Record], now: str) -> StorageVersion:

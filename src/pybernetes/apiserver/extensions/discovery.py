@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Protocol
 
 import msgspec
 
-from pybernetes.api import scheme
+from pybernetes.api import scheme, storage_versions
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver import results
 from pybernetes.apiserver.extensions import versions as order
@@ -165,15 +164,10 @@ def _resource_list(group: str, version: str, resources: list[scheme.Resource], s
         if resource.categories:
             entry["categories"] = list(resource.categories)
         if stored := served.stored_as(resource):
-            entry["storageVersionHash"] = _storage_version_hash(stored)
+            entry["storageVersionHash"] = storage_versions.digest(stored)
         listed.append(entry)
     group_version = f"{group}/{version}" if group else version
     return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": listed}
-
-
-def _storage_version_hash(stored: str) -> str:
-    """Tells clients that have seen it before whether objects are stored in another version since."""
-    return base64.b64encode(hashlib.sha256(stored.encode()).digest()[:8]).decode()
 
 
 def _aggregated_group(

@@ -93,6 +93,9 @@ class Migrator:
             missing = "unable to obtain GVR from discovery" if noted else "resource does not exist in discovery"
             return await self._missing(migration, _unhandled(missing) if noted else missing)
         if not noted:
+            definition = await self._definition(migration)
+            if definition is not None and not await self._is_in_force(definition, resource):
+                return BEHIND_SECONDS
             await self._note_revision(migration, resource)
             return None
         try:
@@ -111,6 +114,15 @@ class Migrator:
             return min(left, LOOK_AGAIN_SECONDS)
         await self._fail(migration, why)
         return None
+
+    async def _is_in_force(self, definition: definitions.Definition, resource: scheme.Resource) -> bool:
+        """Whether the server writes in the storage version already that the definition has come to name; where it does
+        not, a pass would leave everything as it is."""
+        listed = await self._client.raw(f"/apis/{resource.group}/{resource.version}")
+        told = next(
+            (one.get("storageVersionHash") for one in listed["resources"] if one["name"] == resource.name), None
+        )
+        return told in (None, definitions.digest(definition))
 
     async def _note_revision(self, migration: Migration, resource: scheme.Resource) -> None:
         why = decide.refusal(resource)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pybernetes.api import storage_versions
 from pybernetes.api.types import apiextensions_v1
 from pybernetes.controllers import conditions
 
@@ -11,6 +12,13 @@ Definition = apiextensions_v1.CustomResourceDefinition
 
 MANAGER = "migration-runner-controller"
 MIGRATING = "StorageMigrating"
+
+
+def digest(definition: Definition) -> str:
+    """What discovery says of the resource once it is served as the definition has it."""
+    spec = definition.spec
+    stored = next(version.name for version in spec.versions if version.storage)
+    return storage_versions.digest(f"{spec.group}/{stored}/{definition.status.acceptedNames.kind}")
 
 
 def begun(definition: Definition, migration: str, now: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -151,6 +152,30 @@ async def test_a_change_of_the_definition_meanwhile_keeps_its_stored_versions() 
             "False", "MigrationSucceeded",
             "The migration has succeeded but the stored versions have not been updated due to a generation mismatch",
         )  # fmt: skip
+
+
+async def test_a_definition_that_is_not_in_force_yet_is_waited_for() -> None:
+    async with running() as plane:
+        await define(plane, "v1")
+        await create(plane, "a")
+        held = asyncio.Event()
+
+        async def before(request: Any) -> None:
+            # Definitions are taken one at a time, and this one takes its time.
+            if request.method == "PUT" and request.path.endswith("/others.example.com/status"):
+                await held.wait()
+
+        plane.before = before
+        await plane.client.create(custom.definition(plural="others", kind="Other"))
+        await settle()
+        await define(plane, "v2")
+        found = await migrate(plane, migration())
+        await plane.clock.advance(30.0)
+        assert (said(found)["Running"][0], found.status.resourceVersion) == ("True", "")
+        held.set()
+        await plane.clock.advance(1.0)
+        assert said(await plane.client.get(Migration, "m")) == SUCCEEDED
+        assert await kept(plane) == ["example.com/v2"]
 
 
 async def test_objects_that_come_go_and_change_meanwhile_are_left_alone() -> None:
