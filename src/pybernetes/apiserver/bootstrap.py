@@ -10,7 +10,7 @@ from typing import Any
 
 from pybernetes import client as clients
 from pybernetes.api import codecs, errors, scheme
-from pybernetes.api.types import apiregistration_v1, core_v1, discovery_v1, meta_v1, networking_v1, scheduling_v1
+from pybernetes.api.types import apiregistration_v1, core_v1, discovery_v1, meta_v1, scheduling_v1
 from pybernetes.apiserver import settings as settings_
 from pybernetes.apiserver.authn import legacy_tokens, trust
 from pybernetes.apiserver.authz import bootstrap
@@ -65,7 +65,6 @@ async def run(
     others = [
         legacy_tokens.tracking(clock.time()),
         *(_priority_class(*row) for row in PRIORITY_CLASSES),
-        _service_cidr(settings),
         *_flow_control(versions),
     ]
     who = settings.authentication
@@ -159,16 +158,9 @@ def _priority_class(name: str, value: int, description: str) -> scheduling_v1.Pr
     return scheduling_v1.PriorityClass(metadata=meta_v1.ObjectMeta(name=name), value=value, description=description)
 
 
-def _service_cidr(settings: settings_.Settings) -> networking_v1.ServiceCIDR:
-    return networking_v1.ServiceCIDR(
-        metadata=meta_v1.ObjectMeta(name="kubernetes"),
-        spec=networking_v1.ServiceCIDRSpec(cidrs=[settings.service_cidr]),
-    )
-
-
 def service_address(cidr: str) -> str:
-    """The first address of the service range: the API server's own."""
-    return str(ipaddress.ip_network(cidr)[1])
+    """The first address of the service range, the first of two: the API server's own."""
+    return str(ipaddress.ip_network(cidr.partition(",")[0])[1])
 
 
 def _kubernetes_service(settings: settings_.Settings) -> core_v1.Service:

@@ -51,8 +51,7 @@ from pybernetes.apiserver.authn import webhook as token_webhook
 from pybernetes.apiserver.authn.oidc import provider
 from pybernetes.apiserver.authz import escalation, modes, rbac
 from pybernetes.apiserver.endpoints import (
-    address_repair,
-    addresses,
+    allocation,
     components,
     connect,
     eviction,
@@ -80,6 +79,7 @@ log = logging.getLogger(__name__)
 
 # Between tries to make what every cluster has, where admission refuses it.
 BOOTSTRAP_SECONDS = 5.0
+SERVICE_CIDRS = ("networking.k8s.io", "v1", "servicecidrs")
 APISERVER = requests.User("system:apiserver", groups=("system:masters", "system:authenticated"))
 
 # Whoever comes to the port that asks nobody who he is.
@@ -155,12 +155,21 @@ class ApiServer:
         self._modes = modes.Modes(settings.authorization, roles, clock=clock, chance=chance)
         self._authorizer = self._modes.union
         self._guards = escalation.Escalation(self._authorizer, roles).guards()
-        self._addresses = addresses.ServiceAddresses(
+        self._allocation = allocation.Allocation(
             services=collection("", "services"),
             addresses=collection("networking.k8s.io", "ipaddresses"),
-            cidr=settings.service_cidr,
+            service_cidrs=collection("networking.k8s.io", "servicecidrs"),
+            configured=settings.service_cidr,
             ports=settings.node_ports,
             claims=claims.Claims(store, "servicenodeports", clock=clock) if store.shared else None,
+            tell=self._warn,
+            clock=clock,
+            chance=chance,
+        )
+        self._default_cidr = allocation.DefaultServiceCIDR(
+            collection("networking.k8s.io", "servicecidrs"),
+            settings.service_cidr.split(","),
+            tell=self._warn,
             clock=clock,
             chance=chance,
         )
@@ -223,15 +232,8 @@ class ApiServer:
             event_ttl=settings.event_ttl,
             interval=settings.compaction_interval,
         )
-        self._repair = address_repair.Repair(
-            services=collection("", "services"),
-            addresses=collection("networking.k8s.io", "ipaddresses"),
-            ranges=collection("networking.k8s.io", "servicecidrs"),
-            allocator=self._addresses,
-            tell=self._warn_of_address,
-            clock=clock,
-        )
-        self._recorder: informers.Recorder | None = None
+        # By component.
+        self._recorders: dict[str, informers.Recorder] = {}
         self._identity: identity.Identity | None = None
         self._tasks = tasks.Tasks()
         self._responder = responder.Responder(
@@ -272,7 +274,7 @@ class ApiServer:
             self._auditor.start()
         await self.registry.open()
         self._modes.start(self.registry.stored)
-        await self._addresses.repair()
+        await self._allocation.start()
         try:
             await self._bootstrap()
         except errors.StatusError as error:
@@ -284,7 +286,10 @@ class ApiServer:
         self._authenticator.open()
         self._definitions.start(self.client(APISERVER, agent="kube-apiserver"))
         self._upkeep.start()
-        self._tasks.spawn(self._repair.run(), name="repair of cluster IPs")
+        if SERVICE_CIDRS in self.registry.kinds:
+            client = self.client(APISERVER, agent=self._default_cidr.agent)
+            self._tasks.spawn(self._default_cidr.run(client), name="default ServiceCIDR")
+        self._tasks.spawn(self._allocation.repair.run(), name="repair of cluster IPs and node ports")
         if self.settings.hostname:
             await self._identify(self.settings.hostname)
         self._started = True
@@ -303,6 +308,9 @@ class ApiServer:
 
     async def _bootstrap(self) -> None:
         client = self.client(APISERVER, agent="kube-apiserver")
+        if SERVICE_CIDRS in self.registry.kinds:
+            # Before the service `kubernetes`, whose address comes from it.
+            await self._default_cidr.sync(client)
         await bootstrap.run(client, self.settings, self.registry.kinds, clock=self._clock)
         self._bootstrapped = True
 
@@ -339,8 +347,8 @@ class ApiServer:
         if self._fairness is not None:
             self._fairness.close()
         await self._tasks.close()
-        if self._recorder is not None:
-            await self._recorder.close()
+        for recorder in self._recorders.values():
+            await recorder.close()
         await self._upkeep.close()
         await self._definitions.close()
         await self._aggregation.close()
@@ -360,13 +368,13 @@ class ApiServer:
             await self._auditor.close()
         self.registry.close()
 
-    def _warn_of_address(self, about: Any, reason: str, message: str) -> None:
-        if self._recorder is None:
+    def _warn(self, component: str, about: Any, reason: str, message: str) -> None:
+        recorder = self._recorders.get(component)
+        if recorder is None:
             client = self.client(APISERVER, agent="kube-apiserver")
-            self._recorder = informers.Recorder(
-                client, "ipallocator-repair-controller", clock=self._clock, chance=self._chance
-            )
-        self._recorder.event(about, "Warning", reason, message)
+            recorder = informers.Recorder(client, component, clock=self._clock, chance=self._chance)
+            self._recorders[component] = recorder
+        recorder.event(about, "Warning", reason, message)
 
     def trust(self, client_ca: bytes, proxy_ca: bytes) -> None:
         """From now on by these authorities (PEM), which the listener has; tell others of them, too."""
@@ -470,8 +478,8 @@ class ApiServer:
                 admission=admission,
                 authorizer=self._authorizer,
                 guard=self._guards.get(kind.resource.name) if kind.resource.group == rbac.GROUP else None,
-                reserve=self._addresses.reserve if is_service else None,
-                released=self._addresses.release if is_service else None,
+                reserve=self._allocation.allocator.reserve if is_service else None,
+                released=self._allocation.allocator.release if is_service else None,
             )
 
         served = {key: scope(kind) for key, kind in self.registry.kinds.items()}

@@ -22,6 +22,8 @@ class Settings:
     first is whose tokens are made, and all are whose are taken. `kubelet_tls` is the client side towards kubelets,
     `proxy_client` the files of the certificate and key that servers of aggregated APIs know us by.
 
+    `service_cidr` is what the ServiceCIDR `kubernetes` is made of: a range, or one of each IP family, split at a comma.
+
     `event_ttl` and `compaction_interval` are in seconds, an interval of 0 is never; `node_ports` first and last port;
     `fairness` shares `max_reads + max_writes` requests at once by flow schemas; without it these are plain limits, 0
     for none. `request_timeout` is in seconds; a request waits for a quarter of it at most before it is begun.

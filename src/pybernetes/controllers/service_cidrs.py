@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
-from pybernetes.api import codecs, errors, times
+from pybernetes.api import cidrs, codecs, errors, times
 from pybernetes.api.types import meta_v1, networking_v1
 from pybernetes.controllers import conditions
 from pybernetes.controllers.context import Context
@@ -18,23 +18,12 @@ GRACE = 10.0
 READY = "Kubernetes Service CIDR is ready"
 BLOCKED = "There are still IPAddresses referencing the ServiceCIDR, please remove them or create a new ServiceCIDR"
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-
-def networks(cidr: networking_v1.ServiceCIDR) -> Iterator[Network]:
-    for text in cidr.spec.cidrs:
-        try:
-            yield ipaddress.ip_network(text, strict=False)
-        except ValueError:
-            continue
-
 
 def contains(cidr: networking_v1.ServiceCIDR, address: str) -> bool:
     try:
-        parsed = ipaddress.ip_address(address)
+        return cidrs.held(cidrs.networks(cidr), ipaddress.ip_address(address))
     except ValueError:
         return False
-    return any(parsed in network for network in networks(cidr))
 
 
 def may_go(
@@ -43,16 +32,14 @@ def may_go(
     addresses: Iterable[str],
 ) -> bool:
     """Whether every address of its, of all that are in use, is also one of another range."""
-    rest = [network for other in others if other.metadata.name != cidr.metadata.name for network in networks(other)]
-    if all(any(_within(network, other) for other in rest) for network in networks(cidr)):
+    rest = [one for other in others if other.metadata.name != cidr.metadata.name for one in cidrs.networks(other)]
+    if all(any(_within(network, other) for other in rest) for network in cidrs.networks(cidr)):
         return True
-    for text in addresses:
-        if contains(cidr, text) and not any(ipaddress.ip_address(text) in other for other in rest):
-            return False
-    return True
+    its = (ipaddress.ip_address(text) for text in addresses if contains(cidr, text))
+    return all(cidrs.held(rest, address) for address in its)
 
 
-def _within(inner: Network, outer: Network) -> bool:
+def _within(inner: cidrs.Network, outer: cidrs.Network) -> bool:
     if isinstance(inner, ipaddress.IPv4Network):
         return isinstance(outer, ipaddress.IPv4Network) and inner.subnet_of(outer)
     return isinstance(outer, ipaddress.IPv6Network) and inner.subnet_of(outer)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -55,7 +56,7 @@ async def check(server: fakes.FakeServer) -> None:
         if port.nodePort
     ]
     assert len(ports) == len(set(ports))
-    assert server.api._addresses.pending_ports == set()
+    assert server.api._allocation.ports.pending == set()
 
 
 async def test_one_is_chosen(server: fakes.FakeServer) -> None:
@@ -140,7 +141,8 @@ async def test_a_store_that_fails(server: fakes.FakeServer) -> None:
         await server.client.create(service("a", "NodePort"))
     server.store.before_put = None
     server.store.broken = False
-    await server.api._addresses.repair()
+    # Where the address could not be given back, it is when no write can be under way any more.
+    await server.clock.advance(62)
     await check(server)
 
 
@@ -190,13 +192,9 @@ async def test_many_at_once(server: fakes.FakeServer) -> None:
 
 async def test_what_a_crash_left_is_repaired(server: fakes.FakeServer) -> None:
     await server.client.create(service("a"))
-    collection = server.api.registry.collection("networking.k8s.io", "ipaddresses")
-    for address in await addresses(server):
-        await server.client.delete(networking_v1.IPAddress, address)
-    await server.api._addresses.claim("10.9.0.13", service("gone"))
-    assert len(collection) == 1
-    await server.api._addresses.repair()
-    await check(server)
+    await server.api._allocation.addresses.claim(ipaddress.ip_address("10.9.0.13"), service("gone"))
+    async with fakes.FakeServer(store=server.store, service_cidr="10.9.0.0/28", node_ports=(30000, 30005)) as again:
+        await check(again)
 
 
 _STEPS = st.lists(

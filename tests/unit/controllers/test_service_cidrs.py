@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pybernetes.api import codecs
-from pybernetes.api.types import networking_v1
+from pybernetes.api import codecs, errors
+from pybernetes.api.types import core_v1, networking_v1
 from pybernetes.controllers import service_cidrs
 from pybernetes.testing import Cluster
 from tests.fakes.cluster import FakeCluster
@@ -32,6 +32,9 @@ def address(text: str) -> networking_v1.IPAddress:
         (["10.1.0.0/24"], ["10.1.0.1"], True),
         (["10.1.0.0/24"], ["10.1.0.1", "10.1.1.1"], False),
         (["10.1.0.0/16"], ["10.1.1.1"], True),
+        # Nobody is given the address of a network, nor its broadcast address.
+        (["10.1.1.0/24"], ["10.1.1.0"], False),
+        (["10.1.1.0/24"], ["10.1.1.255"], False),
         (["fd00::/64"], ["10.1.1.1"], False),
     ],
 )
@@ -82,3 +85,26 @@ async def test_the_clusters_own_range() -> None:
         await cluster.advance("1m")
         found = await client.get(networking_v1.ServiceCIDR, "kubernetes")
         assert [(one.status, one.reason) for one in found.status.conditions] == [("False", "Terminating")]
+
+
+async def test_a_second_range_is_used_and_goes_with_the_last_service() -> None:
+    async with Cluster(controllers=service_cidrs.NAME, scheduler=False, nodes=0, virtual=True) as cluster:
+        client = cluster.client()
+        await client.create(cidr("more", "10.1.0.0/28"))
+        spec = {"clusterIP": "10.1.0.7", "ports": [{"port": 80}]}
+        tree = {"metadata": {"name": "a", "namespace": "default"}, "spec": spec}
+        service = codecs.from_tree(core_v1.Service, tree)
+        await client.create(service)
+        await cluster.advance("1s")
+        await client.delete(networking_v1.ServiceCIDR, "more")
+        await cluster.advance("1m")
+        (ready,) = (await client.get(networking_v1.ServiceCIDR, "more")).status.conditions
+        assert (ready.status, ready.reason) == ("False", "Terminating")
+        another = codecs.copy(service)
+        another.metadata.name, another.spec.clusterIP, another.spec.clusterIPs = "b", "10.1.0.8", []
+        with pytest.raises(errors.StatusError, match="does not match the current range"):
+            await client.create(another)
+        await client.delete(core_v1.Service, "a", "default")
+        await cluster.advance("11s")
+        with pytest.raises(errors.StatusError, match="not found"):
+            await client.get(networking_v1.ServiceCIDR, "more")

@@ -72,6 +72,16 @@ def network(text: str) -> str:
         raise ValueError('must be a range of addresses, as in "10.96.0.0/12"') from None
 
 
+def networks(text: str) -> str:
+    """One range in CIDR notation, or one of each IP family, split at a comma; the default one first."""
+    ranges = [network(part) for part in text.split(",")]
+    if len(ranges) > 2:
+        raise ValueError("must not contain more than two entries")
+    if len({ipaddress.ip_network(one).version for one in ranges}) != len(ranges):
+        raise ValueError("the two ranges must be of different IP family")
+    return ",".join(ranges)
+
+
 def ports(text: str) -> tuple[int, int]:
     """`30000-32767`, `30000+100` (that many after it) or one port; first and last."""
     found = re.fullmatch(r"(\d+)(?:([-+])(\d+))?", text)
@@ -94,4 +104,5 @@ ARRAY = Kind("stringArray", lambda text: [text], many=True)
 DURATION = Kind("duration", seconds)
 ADDRESS = Kind("ip", address)
 NETWORK = Kind("cidr", network)
+NETWORKS = Kind("cidrs", networks)
 PORTS = Kind("portRange", ports)

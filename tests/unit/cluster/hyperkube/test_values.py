@@ -69,6 +69,7 @@ def test_switches_numbers_and_lists() -> None:
 
 @given(st.text(max_size=20))
 def test_any_text_is_read_or_refused(text: str) -> None:
-    for kind in (values.BOOL, values.INT, values.FLOAT, values.DURATION, values.ADDRESS, values.NETWORK, values.PORTS):
+    kinds = (values.BOOL, values.INT, values.FLOAT, values.DURATION, values.ADDRESS, values.NETWORKS, values.PORTS)
+    for kind in kinds:
         with contextlib.suppress(ValueError):
             kind.read(text)

@@ -14,6 +14,7 @@ _TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
 _PROTOCOLS = ("SCTP", "TCP", "UDP")
 _CIDR = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
 _DAY = 86400
+_ONCE = "may not change once set"
 
 
 def externally_accessible(spec: core_v1.ServiceSpec) -> bool:
@@ -45,7 +46,7 @@ def validate(service: core_v1.Service) -> checks.Errors:
     problems += checks.required_one_of(spec.sessionAffinity, ("ClientIP", "None"), _SPEC["sessionAffinity"])
     problems += _affinity(spec)
     if spec.type != "ExternalName":
-        problems += _addresses(spec)
+        problems += validate_addresses(spec)
     for index, address in enumerate(spec.externalIPs):
         at = _SPEC["externalIPs"][index]
         problems += pod_validation.ip(address, at) or endpoint_ip(address, at)
@@ -121,7 +122,8 @@ def _affinity(spec: core_v1.ServiceSpec) -> checks.Errors:
     return []
 
 
-def _addresses(spec: core_v1.ServiceSpec) -> checks.Errors:
+def validate_addresses(spec: core_v1.ServiceSpec) -> checks.Errors:
+    """Cluster IPs and families, of services that have them; also before they are allocated."""
     problems: checks.Errors = []
     path = _SPEC["clusterIPs"]
     if spec.clusterIP:
@@ -232,23 +234,45 @@ def _traffic(spec: core_v1.ServiceSpec) -> checks.Errors:
 def validate_update(new: core_v1.Service, old: core_v1.Service) -> checks.Errors:
     spec, was = new.spec, old.spec
     problems: checks.Errors = []
-    path = _SPEC["clusterIPs"]
     if "ExternalName" not in (spec.type, was.type):
-        if not spec.clusterIPs:
-            problems.append(fields.invalid(path[0], spec.clusterIPs, "primary clusterIP can not be unset"))
-        elif was.clusterIPs and was.clusterIPs[0] != spec.clusterIPs[0]:
-            problems.append(fields.invalid(path[0], spec.clusterIPs, "may not change once set"))
-        elif len(was.clusterIPs) > 1 and len(spec.clusterIPs) == 1 and spec.ipFamilyPolicy != "SingleStack":
-            words = "must be set to 'SingleStack' when releasing the secondary clusterIP"
-            problems.append(fields.invalid(_SPEC["ipFamilyPolicy"], spec.ipFamilyPolicy, words))
-        if was.ipFamilies and spec.ipFamilies and was.ipFamilies[0] != spec.ipFamilies[0]:
-            words = "may not change once set"
-            problems.append(fields.invalid(_SPEC["ipFamilies"][0], spec.ipFamilies, words))
+        if not (is_headless(spec) and is_headless(was)):
+            problems += _updated_addresses(spec, was)
+        if not is_headless(spec) and not is_headless(was):
+            problems += _updated_families(spec, was)
     if spec.type == "LoadBalancer" and was.type == "LoadBalancer" and spec.loadBalancerClass != was.loadBalancerClass:
-        words = "may not change once set"
-        problems.append(fields.invalid(_SPEC["loadBalancerClass"], spec.loadBalancerClass, words))
+        problems.append(fields.invalid(_SPEC["loadBalancerClass"], spec.loadBalancerClass, _ONCE))
     if needs_health_check(spec) and needs_health_check(was) and spec.healthCheckNodePort != was.healthCheckNodePort:
         problems.append(fields.forbidden(_SPEC["healthCheckNodePort"], "field is immutable"))
+    return problems
+
+
+def _updated_addresses(spec: core_v1.ServiceSpec, was: core_v1.ServiceSpec) -> checks.Errors:
+    """The first stays; a second may come and go."""
+    path, now, before = _SPEC["clusterIPs"], spec.clusterIPs, was.clusterIPs
+    if len(now) == len(before):
+        changed = (index for index, pair in enumerate(zip(now, before, strict=True)) if pair[0] != pair[1])
+        return [fields.invalid(path[index], now, _ONCE) for index in changed]
+    problems: checks.Errors = []
+    if not now:
+        problems.append(fields.invalid(path[0], now, "primary clusterIP can not be unset"))
+    elif before and now[0] != before[0]:
+        problems.append(fields.invalid(path[0], now, _ONCE))
+    if len(before) > len(now) == 1 and spec.ipFamilyPolicy != "SingleStack":
+        words = "must be set to 'SingleStack' when releasing the secondary clusterIP"
+        problems.append(fields.invalid(_SPEC["ipFamilyPolicy"], spec.ipFamilyPolicy, words))
+    return problems
+
+
+def _updated_families(spec: core_v1.ServiceSpec, was: core_v1.ServiceSpec) -> checks.Errors:
+    path, now, before = _SPEC["ipFamilies"][0], spec.ipFamilies, was.ipFamilies
+    if len(now) == len(before):
+        return [fields.invalid(path, now, _ONCE) for one, other in zip(now, before, strict=True) if one != other]
+    problems: checks.Errors = []
+    if now and before and now[0] != before[0]:
+        problems.append(fields.invalid(path, spec.clusterIPs, _ONCE))
+    if len(before) > len(now) == 1 and spec.ipFamilyPolicy != "SingleStack":
+        words = "must be set to 'SingleStack' when releasing the secondary ipFamily"
+        problems.append(fields.invalid(_SPEC["ipFamilyPolicy"], spec.ipFamilyPolicy, words))
     return problems
 
 

@@ -149,8 +149,9 @@ def read(given: Mapping[str, Any], *, address: Callable[[], str]) -> Options:
     bind = given["bind-address"]
     advertise = given["advertise-address"] or (address() if ipaddress.ip_address(bind).is_unspecified else bind)
     cidr = given["service-cluster-ip-range"]
-    if ipaddress.ip_network(cidr).version != ipaddress.ip_address(advertise).version:
-        raise flags.FlagError(f'service IP family "{cidr}" must match public address family "{advertise}"')
+    primary = cidr.partition(",")[0]
+    if ipaddress.ip_network(primary).version != ipaddress.ip_address(advertise).version:
+        raise flags.FlagError(f'service IP family "{primary}" must match public address family "{advertise}"')
     return Options(
         store=given["store"] or ("etcd" if servers else "sqlite"),
         etcd=Etcd(

@@ -91,7 +91,7 @@ def _serving(
     if options.serving is not None:
         certificate, key = options.serving
     else:
-        first = str(ipaddress.ip_network(options.service_cidr)[1])
+        first = str(ipaddress.ip_network(options.service_cidr.partition(",")[0])[1])
         hosts = {*credentials.SERVICE_NAMES, "127.0.0.1", first, options.advertise, socket.gethostname()}
         if not ipaddress.ip_address(options.bind).is_unspecified:
             hosts.add(options.bind)

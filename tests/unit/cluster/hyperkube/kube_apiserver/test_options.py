@@ -61,6 +61,9 @@ def test_addresses() -> None:
     assert read("--bind-address=::", "--advertise-address=192.0.2.9").advertise == "192.0.2.9"
     assert "must match public address family" in refused("--bind-address=fd00::1")
     assert read("--bind-address=fd00::1", "--service-cluster-ip-range=fd01::/108").service_cidr == "fd01::/108"
+    assert read("--service-cluster-ip-range=10.0.0.1/24,fd01::/108").service_cidr == "10.0.0.0/24,fd01::/108"
+    assert "must be of different IP family" in refused("--service-cluster-ip-range=10.0.0.0/24,10.1.0.0/24")
+    assert "more than two" in refused("--service-cluster-ip-range=10.0.0.0/24,fd01::/108,fd02::/108")
 
 
 def test_access() -> None:

@@ -18,9 +18,10 @@ TABLE = (
     ),
     Flag(
         "service-cluster-ip-range",
-        values.NETWORK,
+        values.NETWORKS,
         "10.0.0.0/24",
-        "The range that Services have their cluster IPs from. No node and no pod may have an address in it.",
+        "The range that Services have their cluster IPs from, or one of each IP family, the default one first. No node "
+        "and no pod may have an address in it.",
         GROUP,
     ),
     Flag(
