@@ -209,6 +209,39 @@ async def test_objects_that_come_go_and_change_meanwhile_are_left_alone() -> Non
             await plane.client.raw(f"{path}/c")
 
 
+async def test_with_a_conversion_webhook_that_is_away_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    hook, away = custom.Hook(), [True]
+
+    async def call(config: Any, review: Any, *, seconds: float) -> Any:
+        if away:
+            raise OSError("connection refused")
+        return await hook(review)
+
+    length = {"type": "object", "properties": {"length": {"type": "integer"}}}
+    conversion = {
+        "strategy": "Webhook",
+        "webhook": {"conversionReviewVersions": ["v1"], "clientConfig": {"url": "https://hook"}},
+    }
+    async with running() as plane:
+        monkeypatch.setattr(plane.api.webhooks, "call", call)
+        await define(plane, "v1")
+        await create(plane, "a", "b")
+        found = codecs.copy(await plane.client.get(Definition, WIDGETS))
+        two = [custom.version("v1", storage=False), custom.version("v2", spec=length)]
+        found.spec = custom.definition(*two, conversion=conversion).spec
+        await plane.client.update(found)
+        await settle()
+        assert "Succeeded" not in said(await migrate(plane, migration()))
+        await plane.clock.advance(60.0)
+        assert await kept(plane) == ["example.com/v1"] * 2
+        away.clear()
+        await plane.clock.advance(1000.0)
+        assert said(await plane.client.get(Migration, "m")) == SUCCEEDED
+        stored = codecs.decode_tree(await plane.value("/registry/example.com/widgets/default/a"))
+        assert (stored["apiVersion"], stored["spec"]) == ("example.com/v2", {"length": 3})
+        assert await stored_versions(plane) == ["v2"]
+
+
 async def test_a_refusal_ends_it_and_the_definition_keeps_what_it_stores() -> None:
     async with running() as plane:
         await define(plane, "v1")
