@@ -374,3 +374,24 @@ async def test_without_the_kind_nothing_is_asked_but_once() -> None:
     async with plane:
         await plane.clock.advance(3600.0)
         assert asked == ["/apis/storagemigration.k8s.io/v1beta1"]
+
+
+async def test_everything_that_is_built_in_can_be_sealed() -> None:
+    async with Plane("", ON) as plane:
+        assert b"k8s:enc:" not in await plane.value("/registry/namespaces/default")
+    sealed = sealing.config(sealing.keys("aesgcm", "new"), sealing.IDENTITY, resources=("*.*",))
+    async with (
+        Plane("", ON, store=plane.store, encryption=sealed) as plane,
+        plane.as_service_accounts(controller.NAME),
+    ):
+        kinds = {(kind.resource.group, kind.resource.name): kind.resource for kind in plane.api.registry.kinds.values()}
+        wanted = [one for one in kinds.values() if {"update", "patch", "list"}.issubset(one.verbs)]
+        for one in wanted:
+            await plane.client.create(migration(one.group_resource, one.name, one.group))
+        await plane.clock.advance(30.0)
+        ended = {one.metadata.name: said(one) for one in (await plane.client.list(Migration)).items}
+        assert {name: state for name, state in ended.items() if state != SUCCEEDED} == {}
+        assert ended.keys() == {one.group_resource for one in wanted}
+        entries = (await plane.store.range("/registry/")).entries
+        assert len(entries) > 200
+        assert [entry.key for entry in entries if not entry.value.startswith(b"k8s:enc:aesgcm:v1:new:")] == []
