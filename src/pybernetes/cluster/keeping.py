@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 
+from pybernetes.cluster import processes
 from pybernetes.kits import backoff
 from pybernetes.kits import clock as clocks
 
@@ -31,6 +32,9 @@ class Kept:
             try:
                 await self._start()
                 self.problem = "ended"
+            except processes.CannotStart as error:
+                self.problem = str(error)
+                log.error("%s cannot start and is tried again: %s", self.name, error)
             except Exception as error:
                 self.problem = str(error) or type(error).__name__
                 log.exception("%s failed and is started again", self.name)

@@ -64,7 +64,7 @@ class Pki:
     def service_account_key(self) -> rsa.RSAPrivateKey:
         path = self._folder / "sa.key"
         if not path.exists():
-            _write(path, _pem(rsa.generate_private_key(public_exponent=65537, key_size=2048)))
+            write(path, pem(rsa.generate_private_key(public_exponent=65537, key_size=2048)))
         key = serialization.load_pem_private_key(path.read_bytes(), None)
         if not isinstance(key, rsa.RSAPrivateKey):
             raise ValueError(f"{path} holds no RSA key; remove it to have one made")
@@ -82,8 +82,8 @@ class Pki:
                 .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
                 .sign(key, hashes.SHA256())
             )
-            _write(pair.key, _pem(key))
-            _write(pair.certificate, certificate.public_bytes(serialization.Encoding.PEM))
+            write(pair.key, pem(key))
+            write(pair.certificate, certificate.public_bytes(serialization.Encoding.PEM))
         return pair
 
     def _leaf(
@@ -117,8 +117,8 @@ class Pki:
         if hosts:
             builder = builder.add_extension(x509.SubjectAlternativeName(_names(hosts)), critical=False)
         certificate = builder.sign(issuer_key, hashes.SHA256())
-        _write(pair.key, _pem(key))
-        _write(pair.certificate, certificate.public_bytes(serialization.Encoding.PEM))
+        write(pair.key, pem(key))
+        write(pair.certificate, certificate.public_bytes(serialization.Encoding.PEM))
         return pair
 
     def _builder(
@@ -178,13 +178,15 @@ def _key_usage(*, authority: bool) -> x509.KeyUsage:
     )
 
 
-def _pem(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> bytes:
+def pem(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> bytes:
+    """A private key, not enciphered."""
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
 
 
-def _write(path: pathlib.Path, data: bytes) -> None:
+def write(path: pathlib.Path, data: bytes) -> None:
+    """Replace the file at once, readable by its owner alone."""
     temporary = path.with_suffix(".new")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:

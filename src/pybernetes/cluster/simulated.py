@@ -18,7 +18,7 @@ from pybernetes import kubelet
 from pybernetes.api.types import core_v1
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver import server as apiservers
-from pybernetes.cluster import credentials, keeping, layout, node, waiting
+from pybernetes.cluster import credentials, keeping, layout, node, node_marks, waiting
 from pybernetes.cluster import tools as toolboxes
 from pybernetes.kits import chance as chances
 from pybernetes.kits import clock as clocks
@@ -41,23 +41,6 @@ def names(options: layout.Options) -> list[str]:
     if options.nodes == 1:
         return [options.node_name]
     return [f"{options.node_name}-{number}" for number in range(1, options.nodes + 1)]
-
-
-def parse_labels(text: str) -> dict[str, str]:
-    """`key=value,...`"""
-    return dict(entry.partition("=")[::2] for entry in filter(None, text.split(",")))
-
-
-def parse_taints(text: str) -> list[tuple[str, str, str]]:
-    """`key=value:Effect,...` as (key, value, effect); raises ValueError."""
-    found = []
-    for entry in filter(None, text.split(",")):
-        body, separator, effect = entry.rpartition(":")
-        if not separator or effect not in ("NoSchedule", "PreferNoSchedule", "NoExecute"):
-            raise ValueError(f"{entry!r} is not of the form KEY[=VALUE]:EFFECT")
-        key, _, value = body.partition("=")
-        found.append((key, value, effect))
-    return found
 
 
 def read_scripts(file: str) -> scripts.Images:
@@ -120,8 +103,8 @@ class SimulatedNodes:
             fleet_nodes.specs(
                 listed if light else (),
                 zones=self._options.zones.split(",") if self._options.zones else (),
-                labels=parse_labels(self._options.node_labels),
-                taints=parse_taints(self._options.node_taints),
+                labels=node_marks.labels(self._options.node_labels),
+                taints=node_marks.taints(self._options.node_taints),
                 capacity=fleet_nodes.parse_capacity(self._options.node_capacity),
             )
         )
@@ -175,8 +158,8 @@ class SimulatedNodes:
         settings = kubelet.Settings(
             node_name=name,
             node_ip=options.node_ip,
-            labels=dict(zone) | parse_labels(options.node_labels),
-            taints=parse_taints(options.node_taints),
+            labels=dict(zone) | node_marks.labels(options.node_labels),
+            taints=node_marks.taints(options.node_taints),
             capacity=fleet_nodes.parse_capacity(options.node_capacity),
             root=self._paths.data / "kubelet" / folder,
             logs=self._paths.data / "pods" / folder,

@@ -18,12 +18,19 @@ class Settings:
     `root` holds volumes, hosts files and tokens; `logs` holds the containers' logs. `mounts` says whether the kubelet
     may mount (root): without it, memory-backed volumes are plain folders, as the simulated runtime needs them.
     `probe_answer` answers HTTP, TCP and gRPC probes instead of the network, where pods are simulated.
+
+    A node that is not to `register` is made by others, and waited for. Who may see what the kubelet serves is told by
+    certificates of `client_ca`, by bearer tokens if `tokens`, and then, if it `authorizes`, by the API server;
+    `anonymous` is whether somebody unknown is asked about, too. `health_port` serves /healthz to everybody, in plain
+    HTTP; 0 is none.
     """
 
     node_name: str
     root: pathlib.Path
     logs: pathlib.Path = pathlib.Path("/var/log/pods")
     node_ip: str = ""
+    register: bool = True
+    provider_id: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     taints: Sequence[tuple[str, str, str]] = ()
     pod_cidr: str = "10.244.0.0/24"
@@ -50,3 +57,8 @@ class Settings:
     certificate: pathlib.Path | None = None
     key: pathlib.Path | None = None
     client_ca: pathlib.Path | None = None
+    anonymous: bool = False
+    tokens: bool = True
+    authorizes: bool = True
+    health_address: str = "127.0.0.1"
+    health_port: int = 0

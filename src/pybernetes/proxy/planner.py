@@ -31,7 +31,8 @@ AFFINITY_SECONDS = 10800
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """`masquerade_local`: the kernel does not see bridged replies, so that pods must not talk past their Service."""
+    """`cluster_cidr` holds all pods; empty where that is not known, and then nobody counts as from outside.
+    `masquerade_local`: the kernel does not see bridged replies, so that pods must not talk past their Service."""
 
     node_name: str
     cluster_cidr: str
@@ -143,10 +144,12 @@ class _Port:
         name = f"svl-{self._id}" if local else f"svc-{self._id}"
         self._spread(name, targets)
         first = []
-        for ip in _v4(self._service.spec.clusterIPs or [self._service.spec.clusterIP]):
-            source = "" if self._options.masquerade_local else f" ip saddr != {self._options.cluster_cidr}"
-            match = f"ip daddr {ip} {self._protocol} dport {self._port.port}"
-            first.append(f"{match}{source} jump {MARK}")
+        outside = f" ip saddr != {self._options.cluster_cidr}" if self._options.cluster_cidr else ""
+        if self._options.masquerade_local or outside:
+            source = "" if self._options.masquerade_local else outside
+            for ip in _v4(self._service.spec.clusterIPs or [self._service.spec.clusterIP]):
+                match = f"ip daddr {ip} {self._protocol} dport {self._port.port}"
+                first.append(f"{match}{source} jump {MARK}")
         self._share.chains[name] = (*first, *(r for r in self._share.chains[name] if r not in first))
         return f"goto {name}"
 
@@ -161,8 +164,9 @@ class _Port:
             return f"goto {name}"
         # The cluster itself may use all endpoints by the outside address; outsiders keep their source address.
         self._spread(f"svc-{self._id}", self._choice.cluster)
+        cluster = self._options.cluster_cidr
         rules = [
-            f"ip saddr {self._options.cluster_cidr} goto svc-{self._id}",
+            *([f"ip saddr {cluster} goto svc-{self._id}"] if cluster else []),
             f"fib saddr type local jump {MARK}",
             f"fib saddr type local goto svc-{self._id}",
         ]

@@ -22,8 +22,9 @@ _BY_SERVICE = "proxy-service"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """`cluster_cidr` holds all pods; NodePorts answer on `node_ip`, or on all addresses of the node;
-    `min_sync` seconds gather a burst of changes into one transaction."""
+    """`cluster_cidr` holds all pods, as in `planner.Options`; addresses of `service_cidr` that no Service has refuse
+    connections, if it is given. NodePorts answer on `node_ip`, or on all addresses of the node; `min_sync` seconds
+    gather a burst of changes into one transaction."""
 
     node_name: str
     node_ip: str = ""
@@ -52,6 +53,9 @@ class Proxy:
         self._dirty: set[str] = set()
         self._wanted = asyncio.Event()
         self.synced = asyncio.Event()
+        # When the rules were last brought in line, and since when changes wait for that; in seconds since the epoch.
+        self.updated: float = 0.0
+        self.waiting_since: float | None = None
         self._options = planner.Options(node_name=settings.node_name, cluster_cidr=settings.cluster_cidr)
 
     async def run(self) -> None:
@@ -78,6 +82,8 @@ class Proxy:
                 await self._sync(dirty)
                 pauses.reset()
                 self.synced.set()
+                self.updated = self._clock.time()
+                self.waiting_since = self.updated if self._dirty else None
             except nftables.Failed as error:
                 log.error("nftables: %s", error)
                 self._dirty |= dirty
@@ -116,6 +122,8 @@ class Proxy:
 
     def _touch(self, keys: set[str]) -> None:
         self._dirty |= keys
+        if self.waiting_since is None:
+            self.waiting_since = self._clock.time()
         self._wanted.set()
 
 

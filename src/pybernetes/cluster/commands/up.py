@@ -12,7 +12,7 @@ import sys
 from typing import IO
 
 from pybernetes.client import kubeconfig
-from pybernetes.cluster import credentials, layout, machine, pki, progress, supervisor, sweep
+from pybernetes.cluster import credentials, layout, machine, node_marks, pki, progress, supervisor, sweep
 from pybernetes.kits import clock as clocks
 
 DESCRIPTION = """\
@@ -270,7 +270,7 @@ def _problem_of_simulation(options: layout.Options) -> str:
     if options.nodes < 1:
         return "--nodes takes a number from 1."
     try:
-        simulated.parse_taints(options.node_taints)
+        node_marks.taints(options.node_taints)
         nodes.parse_capacity(options.node_capacity)
         simulated.read_scripts(options.scripts)
     except (ValueError, OSError) as error:

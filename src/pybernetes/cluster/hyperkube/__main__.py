@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _listed() -> str:
-    return "\n".join(f"  {name:<16}  {summary}" for name, summary in table.COMPONENTS.items())
+    return "\n".join(f"  {name:<23}  {summary}" for name, summary in table.COMPONENTS.items())
 
 
 def _help() -> str:
@@ -38,8 +38,6 @@ def _help() -> str:
 
 
 def _absent(name: str) -> str:
-    if name in table.NOT_YET:
-        return f"hyperkube has no {name} yet: it runs as a part of `pybernetes up`.\nThere is:\n{_listed()}"
     return f"hyperkube has no component {name!r}. There is:\n{_listed()}"
 
 

@@ -90,7 +90,7 @@ def election_of(given: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def client_of(given: Mapping[str, Any], answered: Answered, name: str) -> clients.Client:
+def client_of(given: Mapping[str, Any], answered: Answered | None, name: str) -> clients.Client:
     """Raises CannotStart where the flags do not lead to a server. `answered` counts what comes back."""
     path, master = given["kubeconfig"], given["master"]
     if not path:

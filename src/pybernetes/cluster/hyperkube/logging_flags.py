@@ -20,6 +20,7 @@ TABLE = (
         f"The form of what is logged: {', '.join(logs.FORMATS)}.",
         GROUP,
     ),
+    Flag("logtostderr", values.BOOL, None, "Accepted: that is where it goes. Upstream had it until 1.26.", GROUP),
     Flag("v", values.INT, 0, f"How much is logged: from {verbosity.DEBUG_FROM} on, everything.", GROUP, "v"),
 )
 

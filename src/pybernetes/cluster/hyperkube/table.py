@@ -11,9 +11,9 @@ COMPONENTS = {
     "kube-apiserver": "serves the Kubernetes API from a store",
     "kube-controller-manager": "runs the controllers",
     "kube-scheduler": "finds nodes for pods",
+    "kubelet": "makes this machine a node, and runs its pods",
+    "kube-proxy": "leads what is sent to Services to their pods",
 }
-# Upstream's, which so far run only as parts of `pybernetes up`.
-NOT_YET = ("kubelet", "kube-proxy")
 
 
 class Component(Protocol):

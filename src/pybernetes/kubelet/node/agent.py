@@ -1,4 +1,4 @@
-"""The node object: registered at start, its status kept true, its lease renewed.
+"""The node object: registered at start (unless others do that), its status kept true, its lease renewed.
 
 As upstream: the status is looked at every `status_frequency` seconds, written when it changed and at least every
 `report_frequency`; the lease is the heartbeat, renewed at a quarter of its duration.
@@ -78,6 +78,8 @@ class Agent:
         self.registered.set()
 
     async def _create_or_adopt(self) -> core_v1.Node:
+        if not self._settings.register:
+            return await self._write_latest()
         wanted = await self._fresh()
         try:
             return await self._client.create(wanted)
@@ -100,7 +102,8 @@ class Agent:
                 annotations={"volumes.kubernetes.io/controller-managed-attach-detach": "true"},
             ),
             spec=core_v1.NodeSpec(
-                taints=[core_v1.Taint(key=k, value=v, effect=e) for k, v, e in self._settings.taints]
+                providerID=self._settings.provider_id,
+                taints=[core_v1.Taint(key=k, value=v, effect=e) for k, v, e in self._settings.taints],
             ),
         )
         node.status = await self._status(node)

@@ -1,6 +1,6 @@
 """Who may talk to the kubelet: a certificate of the cluster's CA or a bearer token, then an access review.
 
-As upstream with `--anonymous-auth=false --authorization-mode=Webhook`: paths map to subresources of the node.
+As upstream with `--authorization-mode=Webhook`, paths map to subresources of the node.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from typing import Any
 from pybernetes.api.types import authorization_v1
 from pybernetes.client import Client, reviews
 from pybernetes.kits import clock as clocks
+from pybernetes.kubelet import settings as kubelet_settings
 
 MASTERS = "system:masters"
+ANONYMOUS = reviews.User("system:anonymous", groups=("system:unauthenticated",))
 # Upstream's cache lifetimes, in seconds.
 AUTHENTICATED_FOR, ALLOWED_FOR, DENIED_FOR = 120.0, 300.0, 30.0
 _VERBS = {"POST": "create", "GET": "get", "HEAD": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
@@ -56,8 +58,8 @@ def user_of(certificate: dict[str, Any] | None) -> reviews.User | None:
 
 
 class Access:
-    def __init__(self, client: Client, node_name: str, *, clock: clocks.Clock) -> None:
-        self._node_name = node_name
+    def __init__(self, client: Client, settings: kubelet_settings.Settings, *, clock: clocks.Clock) -> None:
+        self._settings = settings
         self._reviews = reviews.Reviews(
             client, clock=clock, authenticated_for=AUTHENTICATED_FOR, allowed_for=ALLOWED_FOR, denied_for=DENIED_FOR
         )
@@ -67,17 +69,20 @@ class Access:
     ) -> reviews.User:
         """Raises Refused."""
         user = user_of(certificate)
-        if user is None and authorization[:7].lower() == "bearer ":
+        if user is None and authorization[:7].lower() == "bearer " and self._settings.tokens:
+            # Who shows a token that is none is nobody, whether nobody may come in or not.
             user = await self._reviews.user(authorization[7:].strip())
+        elif user is None and self._settings.anonymous:
+            user = ANONYMOUS
         if user is None:
             raise Refused(401, "Unauthorized")
-        if MASTERS in user.groups:
+        if MASTERS in user.groups or not self._settings.authorizes:
             return user
         verb = _VERBS.get(method, "")
         wanted = subresources(path)
         for subresource in wanted:
             asked = authorization_v1.ResourceAttributes(
-                verb=verb, version="v1", resource="nodes", subresource=subresource, name=self._node_name
+                verb=verb, version="v1", resource="nodes", subresource=subresource, name=self._settings.node_name
             )
             if (await self._reviews.on_resource(user, asked)).allowed:
                 return user

@@ -41,11 +41,12 @@ class Server:
     def __init__(self, kubelet: kubelets.Kubelet, client: Client, *, clock: clocks.Clock) -> None:
         self._kubelet, self._runtime, self._clock = kubelet, kubelet.runtime, clock
         self._settings = kubelet.settings
-        self._access = access.Access(client, self._settings.node_name, clock=clock)
-        self._runner: web.AppRunner | None = None
+        self._access = access.Access(client, self._settings, clock=clock)
+        self._runners: list[web.AppRunner] = []
 
     async def start(self) -> None:
-        """Raises OSError where the port is taken, ValueError without certificates."""
+        """Raises OSError where a port is taken, ValueError without a certificate."""
+        settings = self._settings
         app = web.Application(middlewares=[self._checked])
         for method in ("GET", "POST"):
             for middle in ("", "/{uid}"):
@@ -57,26 +58,32 @@ class Server:
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/stats/summary", self._summary)
         app.router.add_get("/metrics", self._metrics)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, handle_signals=False)
-        await self._runner.setup()
-        site = web.TCPSite(
-            self._runner, self._settings.address, self._settings.port, ssl_context=self._tls(), reuse_address=True
-        )
-        await site.start()
+        await self._listen(app, settings.address, settings.port, self._tls())
+        if settings.health_port:
+            plain = web.Application()
+            plain.router.add_get("/healthz", self._healthz)
+            await self._listen(plain, settings.health_address, settings.health_port, None)
 
     async def close(self) -> None:
-        if self._runner is not None:
-            await self._runner.cleanup()
+        for runner in self._runners:
+            await runner.cleanup()
+
+    async def _listen(self, app: web.Application, address: str, port: int, tls: ssl.SSLContext | None) -> None:
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, handle_signals=False)
+        self._runners.append(runner)
+        await runner.setup()
+        await web.TCPSite(runner, address, port, ssl_context=tls, reuse_address=True).start()
 
     def _tls(self) -> ssl.SSLContext:
         settings = self._settings
-        if settings.certificate is None or settings.key is None or settings.client_ca is None:
-            raise ValueError("the kubelet serves with a certificate, its key, and the CA of its clients, or not at all")
+        if settings.certificate is None or settings.key is None:
+            raise ValueError("the kubelet serves with a certificate and its key, or not at all")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.load_cert_chain(settings.certificate, settings.key)
-        context.load_verify_locations(settings.client_ca)
-        context.verify_mode = ssl.CERT_OPTIONAL
+        if settings.client_ca is not None:
+            context.load_verify_locations(settings.client_ca)
+            context.verify_mode = ssl.CERT_OPTIONAL
         context.set_alpn_protocols(["http/1.1"])
         return context
 

@@ -32,6 +32,16 @@ TIMEOUT = 60.0
 BACKLOG = 1 << 20
 
 
+async def serve(
+    handler: results.Handler, sock: socket.socket, tls: ssl.SSLContext | None, clock: clocks.Clock
+) -> listener.Listener:
+    """What listens on a socket; to be closed."""
+    answering = responder.Responder(handler, clock, max_backlog=BACKLOG, timeout=TIMEOUT)
+    listening = listener.Listener(answering, clock)
+    await listening.listen(sock, tls)
+    return listening
+
+
 class Port:
     """`await start()`, `await close()`; in between it serves, whether the component leads or not."""
 
@@ -89,10 +99,7 @@ class Port:
         log.info("serving on https://%s", sockets.named(given["bind-address"], given["secure-port"]))
 
     async def _listen(self, handler: results.Handler, sock: socket.socket, tls: ssl.SSLContext | None) -> None:
-        answering = responder.Responder(handler, self._clock, max_backlog=BACKLOG, timeout=TIMEOUT)
-        listening = listener.Listener(answering, self._clock)
-        self._listeners.append(listening)
-        await listening.listen(sock, tls)
+        self._listeners.append(await serve(handler, sock, tls, self._clock))
 
     def _client(self, flag: str) -> clients.Client | None:
         path = self._given[flag]
@@ -132,7 +139,9 @@ class Port:
             return results.Document(self._shown.metrics(self._started).encode(), prometheus.CONTENT_TYPE)
         if request.path == "/configz":
             return results.Document(msgspec.json.encode(self._shown.config()))
+        if request.path in self._shown.pages:
+            return results.Document(self._shown.pages[request.path]().encode(), "text/plain")
         if request.path == "/":
-            paths = sorted({"/configz", "/metrics", *self._health.paths()})
+            paths = sorted({"/configz", "/metrics", *self._shown.pages, *self._health.paths()})
             return results.Document(msgspec.json.encode({"paths": paths}))
         return self._health.answer(request)

@@ -15,16 +15,18 @@ Families = Callable[[], Iterable[prometheus.Family]]
 
 class Shown:
     """`checks` are those of /healthz, /livez and /readyz, where these are served; `families` what else is counted;
-    `config` makes /configz; `answered` what the component's own clients count."""
+    `config` makes /configz, `pages` other texts by path; `answered` is what the component's own clients count. One that
+    `elects` tells whether it leads."""
 
-    def __init__(self, name: str, *, readyz: bool = False) -> None:
-        self.name = name
+    def __init__(self, name: str, *, readyz: bool = False, elects: bool = True) -> None:
+        self.name, self._elects = name, elects
         ping: dict[str, health.Check] = {"ping": lambda: None}
         self.checks: dict[str, dict[str, health.Check]] = {"/healthz": dict(ping), "/livez": dict(ping)}
         if readyz:
             self.checks["/readyz"] = dict(ping)
         self.families: dict[str, Families] = {}
         self.config: Callable[[], Mapping[str, Any]] = dict
+        self.pages: dict[str, Callable[[], str]] = {}
         self.answered: Counter[tuple[str, str, str]] = Counter()
         self.leads = False
 
@@ -34,12 +36,14 @@ class Shown:
 
     def _all(self, started: float) -> Iterator[prometheus.Family]:
         yield version.build_info()
-        yield prometheus.Family(
-            "leader_election_master_status",
-            prometheus.GAUGE,
-            "Gauge of if the reporting system is master of the relevant lease, 0 indicates backup, 1 indicates master.",
-            [({"name": self.name}, int(self.leads))],
-        )
+        if self._elects:
+            yield prometheus.Family(
+                "leader_election_master_status",
+                prometheus.GAUGE,
+                "Gauge of if the reporting system is master of the relevant lease, 0 indicates backup, 1 indicates "
+                "master.",
+                [({"name": self.name}, int(self.leads))],
+            )
         yield prometheus.Family(
             "rest_client_requests_total",
             prometheus.COUNTER,

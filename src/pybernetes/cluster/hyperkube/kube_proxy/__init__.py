@@ -1,0 +1,1 @@
+"""`hyperkube kube-proxy`: a node's service proxy as a program of its own."""

@@ -1,0 +1,1 @@
+"""`hyperkube kubelet`: a node's agent as a program of its own."""
