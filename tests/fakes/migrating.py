@@ -22,7 +22,15 @@ from tests.fakes import apiserver as fakes
 class Plane:
     """`async with Plane("the-controller", {"group/version": True}) as running`; more are the server's settings."""
 
-    def __init__(self, controllers: str, on: dict[str, bool], *, store: MemoryStore | None = None, **more: Any) -> None:
+    def __init__(
+        self,
+        controllers: str,
+        on: dict[str, bool],
+        *,
+        store: MemoryStore | None = None,
+        scheduler: bool = False,
+        **more: Any,
+    ) -> None:
         self.clock = VirtualClock()
         self.store = store or MemoryStore()
         given = settings.Settings(
@@ -34,7 +42,7 @@ class Plane:
             ca=b"",
             cluster_cidr="",
             controllers=controllers,
-            scheduler=False,
+            scheduler=scheduler,
             around=lambda handler: self._around(handler),
             clock=self.clock,
             chance=Chance(5),
@@ -55,6 +63,7 @@ class Plane:
     async def __aenter__(self) -> Plane:
         await self._plane.start()
         self._plane.run_components()
+        await self._plane.wait_scheduling()
         await settle()
         return self
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pybernetes.api import errors, scheme
-from pybernetes.client import Client
+from pybernetes.client import Client, discovery
 
 
 async def resources(client: Client) -> tuple[list[scheme.Resource], list[str]]:
@@ -15,7 +13,7 @@ async def resources(client: Client) -> tuple[list[scheme.Resource], list[str]]:
     for group, versions in [("", ["v1"]), *await groups(client)]:
         for version in versions:
             try:
-                listed = await _of_version(client, group, version)
+                listed = await discovery.of_version(client, group, version)
             except errors.StatusError as error:
                 failures.append(f"{group}/{version}: {error}")
                 continue
@@ -32,24 +30,7 @@ async def of_group(client: Client, group: str) -> list[scheme.Resource]:
     """
     known = [("", ["v1"])] if not group else await groups(client)
     versions = next((versions for name, versions in known if name == group), [])
-    return [resource for version in versions for resource in await _of_version(client, group, version)]
-
-
-async def is_served(client: Client, of: type) -> bool:
-    """Whether the server has the resource of a type, whose version may be off. Raises StatusError."""
-    resource = scheme.by_type(of)
-    try:
-        listed = await _of_version(client, resource.group, resource.version)
-    except errors.StatusError as error:
-        if error.code != 404:
-            raise
-        return False
-    return any(one.name == resource.name for one in listed)
-
-
-async def _of_version(client: Client, group: str, version: str) -> list[scheme.Resource]:
-    listed = await client.raw(f"/apis/{group}/{version}" if group else f"/api/{version}")
-    return [_resource(group, version, entry) for entry in listed.get("resources", []) if "/" not in entry["name"]]
+    return [resource for version in versions for resource in await discovery.of_version(client, group, version)]
 
 
 async def groups(client: Client) -> list[tuple[str, list[str]]]:
@@ -62,17 +43,3 @@ async def groups(client: Client) -> list[tuple[str, list[str]]]:
         versions.sort(key=lambda version: version != preferred)
         found.append((group["name"], versions))
     return found
-
-
-def _resource(group: str, version: str, entry: dict[str, Any]) -> scheme.Resource:
-    known = scheme.by_name(group, version, entry["name"])
-    if known is not None:
-        return known
-    return scheme.Resource(
-        group=group,
-        version=version,
-        name=entry["name"],
-        kind=entry["kind"],
-        namespaced=entry["namespaced"],
-        verbs=tuple(entry.get("verbs", ())),
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from pybernetes.controllers import discovery
+from pybernetes.client import discovery
 from pybernetes.controllers.context import Context, Controller
 
 

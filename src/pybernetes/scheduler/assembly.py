@@ -29,7 +29,7 @@ def assemble(
     alone = [r.name for one in settings.extenders for r in one.managedResources if r.ignoredByScheduler]
     wanted = settings.profiles or [configuration.Profile()]
     used = profiles.build_all(wanted, known, alone)
-    cluster = watching.Watching(informers, used, profiles.DEFAULT, clock)
+    cluster = watching.Watching(client, informers, used, profiles.DEFAULT, clock)
     recorders = {name: recorder(name) for name in used}
     counted = metrics.Metrics()
     working = engine.Engine(

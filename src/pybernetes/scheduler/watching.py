@@ -7,7 +7,9 @@ import logging
 from collections.abc import Callable, Container
 from typing import Any
 
-from pybernetes.api.types import apps_v1, core_v1, policy_v1, resource_v1, storage_v1
+from pybernetes.api import errors
+from pybernetes.api.types import apps_v1, core_v1, policy_v1, resource_v1, resource_v1beta2, storage_v1
+from pybernetes.client import Client, discovery
 from pybernetes.informers import Informers
 from pybernetes.kits.clock import Clock
 from pybernetes.scheduler import changes, nominations, preparing, queue, waiting, worlds
@@ -39,12 +41,17 @@ _STORAGE: tuple[type[Any], ...] = (
     storage_v1.VolumeAttachment,
 )
 _DEVICES: tuple[type[Any], ...] = (resource_v1.ResourceClaim, resource_v1.ResourceSlice, resource_v1.DeviceClass)
+# Off by default.
+_TAINTS = resource_v1beta2.DeviceTaintRule
 
 
 class Watching:
     """The cluster as it is told, and as it is assumed: `assumed` has the nodes of pods whose binding is under way."""
 
-    def __init__(self, informers: Informers, profiles: Container[str], default_profile: str, clock: Clock) -> None:
+    def __init__(
+        self, client: Client, informers: Informers, profiles: Container[str], default_profile: str, clock: Clock
+    ) -> None:
+        self._client, self._all_informers = client, informers
         self._profiles, self._default, self._clock = profiles, default_profile, clock
         kinds: tuple[type[Any], ...] = (
             core_v1.Namespace,
@@ -76,6 +83,7 @@ class Watching:
             if kind not in _DEVICES:
                 await informer.wait_synced()
         await self._wait_for_devices()
+        await self._follow_taints()
         await self._node_informer.wait_synced()
         self._informers[core_v1.Namespace].on_change(self._namespace_changed)
         for kind in _SELECTING:
@@ -96,6 +104,30 @@ class Watching:
                     await self._informers[kind].wait_synced()
         except TimeoutError:
             log.warning("resource.k8s.io/v1 is not served; going on without device claims")
+
+    async def _follow_taints(self) -> None:
+        """Rules that taint devices, where they are served when the scheduler starts."""
+        try:
+            if not await discovery.is_served(self._client, _TAINTS):
+                return
+        except (errors.StatusError, ConnectionError, TimeoutError) as error:
+            log.warning("not known whether DeviceTaintRules are served; going on without: %s", error)
+            return
+        rules = self._all_informers.of(_TAINTS)
+        self.world.add(_TAINTS, rules.cache)
+        tell = self._tell(Change.DEVICES)
+
+        def changed(old: Any, new: Any) -> None:
+            # Not when only what a rule says about its pods has changed.
+            if old is None or new is None or old.spec != new.spec:
+                tell(old, new)
+
+        rules.on_change(changed)
+        try:
+            async with self._clock.timeout(DEVICES_SECONDS):
+                await rules.wait_synced()
+        except TimeoutError:
+            log.warning("DeviceTaintRules cannot be read; going on without")
 
     def profile_of(self, pod: core_v1.Pod) -> str:
         return pod.spec.schedulerName or self._default

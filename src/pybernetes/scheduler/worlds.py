@@ -43,6 +43,10 @@ class World:
             known = self._caches[kind] = cache.Cache()
         return known
 
+    def add(self, kind: type[T], known: cache.Cache[T]) -> None:
+        """Have a type followed from now on."""
+        self._caches[kind] = known
+
     def backed_by_devices(self, shape: shapes.Shape) -> bool:
         """Whether device classes stand behind any of the resources that it asks for."""
         classes = self.of(resource_v1.DeviceClass)

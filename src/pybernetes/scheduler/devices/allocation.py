@@ -209,7 +209,7 @@ class _Search:
 
     def _take(self, claim: int, choice: requests.Request, item: inventory.Item, *, must: bool = False) -> bool:
         """Takes a device if it can be had beside the others. `must`: it is this one or nothing."""
-        if not self._free(claim, choice, item) or not self._counted(item) or not choice.tolerates(item.device):
+        if not self._free(claim, choice, item) or not self._counted(item) or not choice.tolerates(item.taints):
             return False
         together = [*self._taken[claim], constraints.Given(choice, item)]
         asked = self._whole.claims[claim]

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from pybernetes.api.types import core_v1, resource_v1
+from pybernetes.api import taintrules
+from pybernetes.api.types import core_v1, resource_v1, resource_v1beta2
 from pybernetes.scheduler import nodes as tables
 from pybernetes.scheduler.plugins import node_affinity
 
 # Driver, pool and name of a device; of a counter: its set and name.
 Key = tuple[str, str, str]
 Counter = tuple[str, str]
+Rules = Collection[resource_v1beta2.DeviceTaintRule]
 
 
 class Item(NamedTuple):
-    """A device, and the nodes that can reach it as a bitset; `node` and `selector` say the same as its slice does."""
+    """A device, and the nodes that can reach it as a bitset; `node` and `selector` say the same as its slice does.
+
+    `taints` are the device's own, and those that rules put on it.
+    """
 
     key: Key
     device: resource_v1.Device
     reach: int
     node: str | None
     selector: core_v1.NodeSelector | None
+    taints: Sequence[resource_v1.DeviceTaint]
 
     @property
     def shared(self) -> bool:
@@ -37,11 +43,13 @@ class _Slice(NamedTuple):
 class Pool:
     """The slices of a pool in its newest generation. `complete`: all are there."""
 
-    def __init__(self, key: tuple[str, str], members: Sequence[resource_v1.ResourceSlice], nodes: tables.Nodes) -> None:
+    def __init__(
+        self, key: tuple[str, str], members: Sequence[resource_v1.ResourceSlice], rules: Rules, nodes: tables.Nodes
+    ) -> None:
         self.key = key
         self.complete = len(members) == members[0].spec.pool.resourceSliceCount
         ordered = sorted(members, key=lambda found: found.metadata.name)
-        self.slices = [_slice(one, nodes) for one in ordered if not one.spec.sharedCounters]
+        self.slices = [_slice(one, rules, nodes) for one in ordered if not one.spec.sharedCounters]
         self.reach = 0
         for one in self.slices:
             self.reach |= one.reach
@@ -73,8 +81,9 @@ class Pool:
         return not self._clash and len(set(names)) == len(names)
 
 
-def _slice(one: resource_v1.ResourceSlice, nodes: tables.Nodes) -> _Slice:
+def _slice(one: resource_v1.ResourceSlice, rules: Rules, nodes: tables.Nodes) -> _Slice:
     spec = one.spec
+    tainting = [rule for rule in rules if taintrules.selects(rule, spec.driver, spec.pool.name)]
     each = bool(spec.perDeviceNodeSelection)
     whole = 0 if each else _reach(spec, nodes)
     items = []
@@ -82,7 +91,10 @@ def _slice(one: resource_v1.ResourceSlice, nodes: tables.Nodes) -> _Slice:
         place: Any = device if each else spec
         reach = _reach(device, nodes) if each else whole
         key = spec.driver, spec.pool.name, device.name
-        items.append(Item(key, device, reach, place.nodeName, place.nodeSelector))
+        taints: Sequence[resource_v1.DeviceTaint] = device.taints
+        if tainting:
+            taints = [*taints, *(taintrules.taint(rule) for rule in tainting if taintrules.selects(rule, *key))]
+        items.append(Item(key, device, reach, place.nodeName, place.nodeSelector, taints))
         if each:
             whole |= reach
     return _Slice(whole, tuple(items))
@@ -113,13 +125,13 @@ def consumption(device: resource_v1.Device) -> Mapping[Counter, int]:
     }
 
 
-def pools(slices: Iterable[resource_v1.ResourceSlice], nodes: tables.Nodes) -> tuple[Pool, ...]:
-    """All pools by driver and name."""
+def pools(slices: Iterable[resource_v1.ResourceSlice], rules: Rules, nodes: tables.Nodes) -> tuple[Pool, ...]:
+    """All pools by driver and name, with the taints that rules put on their devices."""
     found: dict[tuple[str, str], list[resource_v1.ResourceSlice]] = {}
     for one in slices:
         found.setdefault((one.spec.driver, one.spec.pool.name), []).append(one)
     made = []
     for key, members in sorted(found.items()):
         newest = max(one.spec.pool.generation for one in members)
-        made.append(Pool(key, [one for one in members if one.spec.pool.generation == newest], nodes))
+        made.append(Pool(key, [one for one in members if one.spec.pool.generation == newest], rules, nodes))
     return tuple(made)

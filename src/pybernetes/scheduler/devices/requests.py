@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from pybernetes.api import quantity, tolerations
@@ -35,9 +35,9 @@ class Request(NamedTuple):
     def full_name(self) -> str:
         return f"{self.parent}/{self.name}" if self.parent else self.name
 
-    def tolerates(self, device: resource_v1.Device) -> bool:
-        """Whether no taint keeps the device from being given."""
-        hard = (taint for taint in device.taints if taint.effect in (tolerations.NO_SCHEDULE, tolerations.NO_EXECUTE))
+    def tolerates(self, taints: Iterable[resource_v1.DeviceTaint]) -> bool:
+        """Whether no taint keeps a device that has these from being given."""
+        hard = (taint for taint in taints if taint.effect in (tolerations.NO_SCHEDULE, tolerations.NO_EXECUTE))
         return all(_tolerated(self.tolerations, taint) for taint in hard)
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pybernetes.api import fields, times
-from pybernetes.api.types import core_v1, resource_v1
+from pybernetes.api.types import core_v1, resource_v1, resource_v1beta2
 from pybernetes.scheduler import changes
 from pybernetes.scheduler import nodes as tables
 from pybernetes.scheduler import shape as shapes
@@ -95,7 +95,8 @@ class _State:
             return _Offer(None, None)
         if self._pools is None:
             world = self._nodes.world
-            self._pools = inventory.pools(world.of(resource_v1.ResourceSlice), self._nodes)
+            rules = list(world.of(resource_v1beta2.DeviceTaintRule))
+            self._pools = inventory.pools(world.of(resource_v1.ResourceSlice), rules, self._nodes)
             written = ((claim.metadata.uid, claim.status.allocation) for claim in world.of(resource_v1.ResourceClaim))
             told = {uid: allocation for uid, allocation in written if allocation is not None}
             # What is told of already is not to be counted twice.

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pybernetes.api.types import core_v1, meta_v1, resource_v1
+from pybernetes.api.types import core_v1, meta_v1, resource_v1, resource_v1beta2
 from pybernetes.informers import cache, keys
 from pybernetes.kits.chance import Chance
 from pybernetes.scheduler import cycle, profiles, shape, worlds
@@ -22,7 +22,12 @@ DRIVER = "gpu.example.com"
 
 class Shop(Board):
     def __init__(self, *members: core_v1.Node) -> None:
-        kinds = (resource_v1.ResourceClaim, resource_v1.ResourceSlice, resource_v1.DeviceClass)
+        kinds: tuple[type[Any], ...] = (
+            resource_v1.ResourceClaim,
+            resource_v1.ResourceSlice,
+            resource_v1.DeviceClass,
+            resource_v1beta2.DeviceTaintRule,
+        )
         self.caches: dict[type[Any], cache.Writable[Any]] = {kind: cache.Writable() for kind in kinds}
         self.world = worlds.World(self.caches)
         super().__init__(*members, world=self.world)
@@ -205,6 +210,27 @@ def test_taints_of_devices_must_be_tolerated(shop: Shop) -> None:
     assert shop.where("c") == {"n1", "n2"}
     shop.put(claim("c", exactly(tolerations=[resource_v1.DeviceToleration(key="k", operator="Exists")])))
     assert shop.where("c") == {"n1", "n2", "n3"}
+
+
+@pytest.mark.parametrize(
+    ("selector", "left"),
+    [
+        (None, set()),
+        ({}, set()),
+        ({"driver": DRIVER}, set()),
+        ({"driver": "other.example.com"}, {"n1", "n2"}),
+        ({"pool": "n1"}, {"n2"}),
+        ({"pool": "n1", "device": "nothing"}, {"n1", "n2"}),
+    ],
+)
+def test_taints_of_rules_are_like_those_of_devices(shop: Shop, selector: dict[str, str] | None, left: set[str]) -> None:
+    rule = resource_v1beta2.DeviceTaintRule(metadata=meta_v1.ObjectMeta(name="r"))
+    rule.spec.taint = resource_v1beta2.DeviceTaint(key="k", effect="NoSchedule")
+    rule.spec.deviceSelector = resource_v1beta2.DeviceTaintSelector(**selector) if selector is not None else None
+    shop.put(rule, claim("c", exactly()))
+    assert shop.where("c") == left
+    shop.put(claim("c", exactly(tolerations=[resource_v1.DeviceToleration(key="k", operator="Exists")])))
+    assert shop.where("c") == {"n1", "n2"}
 
 
 def test_devices_that_share_counters(shop: Shop) -> None:

@@ -104,8 +104,9 @@ def cluster_roles(served: Collection[tuple[str, str, str]] = ()) -> list[rbac_v1
 
     `served` are the (group, version, resource) that are; those of controllers of optional ones come with these.
     """
+    more = [extension for of, extension in controllers.EXTENSIONS.items() if of in served]
     roles = [
-        rbac_v1.ClusterRole(metadata=_meta(name), rules=list(rules))
+        rbac_v1.ClusterRole(metadata=_meta(name), rules=[*rules, *(rule for one in more for rule in one.get(name, ()))])
         for name, rules in (*cluster.ROLES.items(), *_of_controllers(served).items())
     ]
     for name, level in _AGGREGATED.items():

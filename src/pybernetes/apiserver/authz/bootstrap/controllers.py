@@ -277,6 +277,16 @@ ROLES: dict[str, tuple[rbac_v1.PolicyRule, ...]] = {
 }
 
 # Of controllers whose kinds are off by default: what has to be served -> name and rules.
+# What roles of controllers and of components have besides where a resource is served that is off by default.
+EXTENSIONS: dict[tuple[str, str, str], dict[str, tuple[rbac_v1.PolicyRule, ...]]] = {
+    ("resource.k8s.io", "v1beta2", "devicetaintrules"): {
+        "system:controller:device-taint-eviction-controller": (
+            rule("patch update", "resource.k8s.io", "devicetaintrules/status"),
+            rule("get list watch", "resource.k8s.io", "devicetaintrules"),
+        ),
+        "system:kube-scheduler": (rule("get list watch", "resource.k8s.io", "devicetaintrules"),),
+    },
+}
 OPTIONAL: dict[tuple[str, str, str], tuple[str, tuple[rbac_v1.PolicyRule, ...]]] = {
     ("internal.apiserver.k8s.io", "v1alpha1", "storageversions"): (
         "system:controller:storage-version-garbage-collector",

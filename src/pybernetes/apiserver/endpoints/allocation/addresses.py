@@ -36,6 +36,11 @@ class Addresses:
         # By IP version, as integers.
         self._used = {4: spans.Used(), 6: spans.Used()}
         self._left: Callable[[str], None] = lambda address: None
+        self._claiming: set[str] = set()
+
+    def is_claiming(self, address: str) -> bool:
+        """Whether it is being taken right now, so that who takes it gives it back where that is needed."""
+        return address in self._claiming
 
     def on_left(self, handler: Callable[[str], None]) -> None:
         """Whom to tell of an address that could not be given back."""
@@ -121,11 +126,13 @@ class Addresses:
         used = self._used[address.version]
         # From now on, so that of those who look at the same time each gets another one at once.
         used.add(int(address))
+        self._claiming.add(str(address))
         try:
             await self._collection.create("", str(address), obj)
         except collections.Exists:
             return False
         finally:
+            self._claiming.discard(str(address))
             if self._collection.get("", str(address)) is None:
                 used.discard(int(address))
         return True

@@ -82,6 +82,8 @@ class Repair:
         self._queue.add(item.key)
 
     def _address_changed(self, event: str, item: items.Item) -> None:
+        if event == changes.ADDED and self._allocating.is_claiming(item.name):
+            return
         self._queue.add(item.key)
         parent = item.peek(networking_v1.IPAddress).spec.parentRef
         if event != changes.ADDED and parent is not None and parent.resource == "services":

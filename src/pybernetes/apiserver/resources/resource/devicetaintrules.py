@@ -16,9 +16,14 @@ _MAX_CONDITIONS = 8
 Rule = resource_v1alpha3.DeviceTaintRule
 
 
-def stamp(new: Rule, _: Rule | None, subresource: str, writing: kind.Writing) -> None:
-    if not subresource:
-        new.spec.taint.timeAdded = new.spec.taint.timeAdded or writing.time
+def stamp(new: Rule, old: Rule | None, subresource: str, writing: kind.Writing) -> None:
+    """When the taint came to have its effect, from which tolerations count."""
+    if subresource:
+        return
+    taint, was = new.spec.taint, old.spec.taint if old is not None else None
+    if was is not None and taint.effect != was.effect and taint.timeAdded == was.timeAdded:
+        taint.timeAdded = writing.time
+    taint.timeAdded = taint.timeAdded or writing.time
 
 
 def validate(rule: Rule) -> checks.Errors:

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from pybernetes.api import codecs, times
-from pybernetes.api.types import core_v1, resource_v1
+from pybernetes.api.types import core_v1, resource_v1, resource_v1beta2
 from pybernetes.controllers import device_taints
+from pybernetes.controllers.device_taints import decide
 from tests.fakes.cluster import FakeCluster
 
 ADDED = 1_000.0
@@ -59,12 +60,13 @@ def tolerating(seconds: int | None = None, **more: Any) -> dict[str, Any]:
     ],
 )
 def test_when_users_go(given: resource_v1.ResourceClaim, taints: list[dict[str, Any]], at: float | None) -> None:
-    assert device_taints.due(given, device_taints.taints_of([slice_of(*taints)])) == at
+    found = decide.due(given, decide.taints_of([slice_of(*taints)]))
+    assert (found.at if found is not None else None) == at
 
 
 def test_only_the_last_generation_counts() -> None:
     both = [slice_of(taint()), slice_of(generation=2, name="t")]
-    assert device_taints.taints_of(both) == {}
+    assert decide.taints_of(both) == {}
 
 
 def pod() -> core_v1.Pod:
@@ -74,6 +76,42 @@ def pod() -> core_v1.Pod:
         "status": {"phase": "Running"},
     }
     return codecs.from_tree(core_v1.Pod, tree)
+
+
+def rule(effect: str = "NoExecute", added: float = ADDED, **selector: str) -> decide.Rule:
+    spec = {"deviceSelector": selector, "taint": taint(effect, added)}
+    tree = {"metadata": {"name": "r", "uid": "rule", "generation": 1}, "spec": spec}
+    return codecs.from_tree(resource_v1beta2.DeviceTaintRule, tree)
+
+
+@pytest.mark.parametrize(
+    ("selector", "selected"),
+    [
+        ({}, True),
+        ({"driver": "d"}, True),
+        ({"driver": "d", "pool": "n", "device": "gpu"}, True),
+        ({"driver": "other"}, False),
+        ({"pool": "other"}, False),
+        ({"device": "other"}, False),
+    ],
+)
+def test_whom_rules_are_about(selector: dict[str, str], selected: bool) -> None:
+    found = decide.due(claim(tolerating(60)), {}, [rule(**selector)])
+    assert found == (decide.Eviction(ADDED + 60, frozenset({"rule"})) if selected else None)
+
+
+def test_a_rule_without_a_selector_evicts_nobody() -> None:
+    one = rule()
+    one.spec.deviceSelector = None
+    assert decide.due(claim(), {}, [one]) is None
+
+
+def test_all_taints_together() -> None:
+    own = decide.taints_of([slice_of(taint(added=ADDED - 5))])
+    found = decide.due(claim(), own, [rule()])
+    assert found == decide.Eviction(ADDED - 5, frozenset({"rule"}))
+    assert decide.joined([found, decide.Eviction(1.0, frozenset({"x"}))]) == (1.0, {"rule", "x"})
+    assert decide.joined([]) is None
 
 
 async def test_a_pod_is_evicted_in_time() -> None:
