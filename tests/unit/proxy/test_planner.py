@@ -43,6 +43,14 @@ def test_a_cluster_ip_spreads_over_ready_endpoints() -> None:
     assert targets == ["meta l4proto tcp dnat to 10.244.0.2:8080", "meta l4proto tcp dnat to 10.244.0.3:8080"]
 
 
+def test_nobody_counts_as_from_outside_where_the_range_of_pods_is_not_known() -> None:
+    blind = planner.Options(node_name="n1", cluster_cidr="")
+    share = planner.plan(service(node_port=30080, externalTrafficPolicy="Local"), slices(endpoint("10.244.0.3")), blind)
+    assert all("mark-for-masquerade" not in rule for rule in chain(share, "svc-"))
+    first, *_ = chain(share, "ext-")
+    assert first == "fib saddr type local jump mark-for-masquerade"
+
+
 def test_nobody_there_is_refused() -> None:
     share = planner.plan(service(node_port=30080), slices(), OPTIONS)
     assert share.elements == {

@@ -33,14 +33,6 @@ def test_a_controller_that_nobody_knows_is_refused(capsys: pytest.CaptureFixture
     assert "'fly' is not in the list of known controllers" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", table.NOT_YET)
-def test_other_components(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert program.main([name, "--v=2"]) == 2
-    text = capsys.readouterr().err
-    assert f"hyperkube has no {name} yet" in text
-    assert "kube-apiserver" in text
-
-
 def test_unknown_components(capsys: pytest.CaptureFixture[str]) -> None:
     assert program.main(["kube-fly"]) == 2
     assert "hyperkube has no component 'kube-fly'" in capsys.readouterr().err
