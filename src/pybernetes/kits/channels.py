@@ -15,7 +15,12 @@ CLOSE = 255
 V5 = "v5.channel.k8s.io"
 V4 = "v4.channel.k8s.io"
 V4_BASE64 = "v4.base64.channel.k8s.io"
-PROTOCOLS = (V5, V4, V4_BASE64)
+# The first ones: nobody can see how a command ended but by an error's text.
+V1 = "channel.k8s.io"
+V1_BASE64 = "base64.channel.k8s.io"
+PROTOCOLS = (V5, V4, V4_BASE64, V1, V1_BASE64)
+PLAIN_ERRORS = (V1, V1_BASE64)
+TEXT = (V4_BASE64, V1_BASE64)
 
 
 class Message(NamedTuple):
@@ -30,7 +35,7 @@ def decode(payload: bytes | str, protocol: str) -> Message:
     """Raises ValueError."""
     if not payload:
         raise ValueError("a message without a channel")
-    if protocol == V4_BASE64:
+    if protocol in TEXT:
         text = payload if isinstance(payload, str) else payload.decode("ascii")
         return Message(int(text[0]), base64.b64decode(text[1:]))
     data = payload.encode() if isinstance(payload, str) else payload
@@ -43,7 +48,7 @@ def decode(payload: bytes | str, protocol: str) -> Message:
 
 def encode(channel: int, data: bytes, protocol: str) -> bytes:
     """The message's payload; to be sent as text for the base64 variant, as binary for the others."""
-    if protocol == V4_BASE64:
+    if protocol in TEXT:
         return str(channel).encode() + base64.b64encode(data)
     return bytes([channel]) + data
 

@@ -118,7 +118,7 @@ async def serve_channels(socket: web.WebSocketResponse, subprotocol: str, ports:
 
     async def send(channel: int, data: bytes) -> None:
         payload = channels.encode(channel, data, subprotocol)
-        if subprotocol == channels.V4_BASE64:
+        if subprotocol in channels.TEXT:
             await socket.send_str(payload.decode())
         else:
             await socket.send_bytes(payload)

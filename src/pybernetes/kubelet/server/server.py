@@ -168,9 +168,8 @@ class Server:
         if _is_websocket(request):
             socket = web.WebSocketResponse(protocols=channels.PROTOCOLS, max_msg_size=0, compress=False)
             await socket.prepare(request)
-            terminal = terminals.WebSocketTerminal(socket, socket.ws_protocol or channels.V4)
-            # Tells the client that the connection stands, before there is any output.
-            await terminal.output(channels.STDOUT if wanted.stdout else channels.ERROR, b"")
+            terminal = terminals.WebSocketTerminal(socket, socket.ws_protocol or channels.V1)
+            await terminal.stand(wanted)
             with contextlib.suppress(ConnectionError):
                 await terminals.bridge(terminal, start, stdin=wanted.stdin)
             return socket

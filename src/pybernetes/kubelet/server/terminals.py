@@ -96,13 +96,20 @@ class WebSocketTerminal:
 
     async def output(self, channel: int, data: bytes) -> None:
         payload = channels.encode(channel, data, self._protocol)
-        if self._protocol == channels.V4_BASE64:
+        if self._protocol in channels.TEXT:
             await self._socket.send_str(payload.decode())
         else:
             await self._socket.send_bytes(payload)
 
+    async def stand(self, wanted: Wanted) -> None:
+        """Tell the client that the connection stands, before there is any output."""
+        lowest = channels.STDOUT if wanted.stdout else channels.STDERR if wanted.stderr else channels.ERROR
+        await self.output(lowest, b"")
+
     async def finish(self, status: bytes) -> None:
-        await self.output(channels.ERROR, status)
+        told = plain_error(status) if self._protocol in channels.PLAIN_ERRORS else status
+        if told:
+            await self.output(channels.ERROR, told)
         await self._socket.close()
 
 
