@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from pybernetes.api import codecs, quantity
+from pybernetes.api import codecs, device_quotas, quantity
 from pybernetes.api.types import core_v1, meta_v1
 from pybernetes.scheduler import terms
 
@@ -16,9 +16,6 @@ CPU, MEMORY, STORAGE, PODS = "cpu", "memory", "ephemeral-storage", "pods"
 # What a container that asks for nothing counts as when nodes are compared (not when they are filled).
 DEFAULT_CPU_MILLI = 100
 DEFAULT_MEMORY = 200 * 1024 * 1024
-
-# Resources of that domain are devices of the class named behind it.
-DEVICE_CLASS = "deviceclass.resource.kubernetes.io/"
 
 Amounts = dict[str, int]
 
@@ -334,7 +331,7 @@ def of(pod: core_v1.Pod) -> Shape:
         terms=terms.of(pod),
         claims=claimed,
         device_claims=device_claims,
-        extended=tuple(sorted(name for name in asked if extended(name) or name.startswith(DEVICE_CLASS))),
+        extended=tuple(sorted(name for name in asked if extended(name) or name.startswith(device_quotas.IMPLICIT))),
         single=single,
         name=meta.name if single else "",
         uid=meta.uid if single else "",

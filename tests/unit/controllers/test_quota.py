@@ -153,6 +153,47 @@ async def test_device_claims_count_for_what_they_can_come_to_hold() -> None:
         assert await used(c) == {gold: "0", iron: "0"}
 
 
+async def test_claims_count_for_the_extended_resources_of_their_classes() -> None:
+    gold, gpu = "requests.deviceclass.resource.kubernetes.io/gold", "requests.example.com/gpu"
+    kind = {
+        "apiVersion": "resource.k8s.io/v1", "kind": "DeviceClass", "metadata": {"name": "gold"},
+        "spec": {"extendedResourceName": "example.com/gpu"},
+    }  # fmt: skip
+    # The scheduler would take away the claim of a pod that it finds no device for.
+    async with Cluster(virtual=True, seed=1, scheduler=False) as c:
+        await c.apply(quota(**{gold: "4", gpu: "3"}))
+        await c.advance("2s")
+        await c.apply(device_claim("early", {"exactly": {"deviceClassName": "gold"}}))
+        # No class of that name says yet what it stands behind.
+        await c.advance("2s")
+        assert await used(c) == {gold: "0", gpu: "0"}
+        await c.apply(kind)
+        await c.advance("2s")
+        assert await used(c) == {gold: "1", gpu: "1"}
+        asking = pod("asking")
+        asking["spec"]["containers"][0]["resources"] = {"limits": {"example.com/gpu": "1"}}
+        await c.apply(asking)
+        assert await used(c) == {gold: "1", gpu: "2"}
+        wanted = device_claim("late", {"exactly": {"deviceClassName": "gold", "count": 2}})
+        assert await outcome(c, wanted) == (
+            'resourceclaims.resource.k8s.io "late" is forbidden: exceeded quota: q, '
+            f"requested: {gpu}=2, used: {gpu}=2, limited: {gpu}=3"
+        )
+        # What is made for the pod is not counted twice.
+        owner = await c.client().get(core_v1.Pod, "asking", "default")
+        own = device_claim("own", {"exactly": {"deviceClassName": "gold"}})
+        reference = {"apiVersion": "v1", "kind": "Pod", "name": "asking", "uid": owner.metadata.uid, "controller": True}
+        annotations = {"resource.kubernetes.io/extended-resource-claim": "true"}
+        own["metadata"] |= {"annotations": annotations, "ownerReferences": [reference]}
+        assert await outcome(c, own) == ""
+        assert await used(c) == {gold: "2", gpu: "2"}
+        await c.advance("10m")
+        assert await used(c) == {gold: "2", gpu: "2"}
+        await c.client().delete(resource_v1.ResourceClaim, "early", "default")
+        await c.advance("3s")
+        assert await used(c) == {gold: "1", gpu: "1"}
+
+
 async def test_scopes_decide_whom_a_quota_is_for() -> None:
     async with Cluster(virtual=True, seed=1) as c:
         await c.apply({**quota(pods="1"), "spec": {"hard": {"pods": "1"}, "scopes": ["BestEffort"]}})

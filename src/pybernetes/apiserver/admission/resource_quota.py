@@ -6,9 +6,11 @@ last bit of room one sees the other. What was counted and then not created is co
 
 from __future__ import annotations
 
-from pybernetes.api import errors, quantity, quotas
-from pybernetes.api.types import core_v1
-from pybernetes.apiserver.admission import plugin
+from typing import Any
+
+from pybernetes.api import device_quotas, errors, quantity, quotas
+from pybernetes.api.types import core_v1, resource_v1
+from pybernetes.apiserver.admission import hosts, plugin
 from pybernetes.apiserver.storage import collection as collections
 from pybernetes.apiserver.storage import item as items
 from pybernetes.apiserver.storage import selection
@@ -21,8 +23,11 @@ _UPDATED = ("pods/resize", "services", "persistentvolumeclaims")
 class ResourceQuota(plugin.Plugin):
     name = "ResourceQuota"
 
-    def __init__(self, stored: collections.Collection) -> None:
-        self._stored = stored
+    def __init__(self, host: hosts.Host) -> None:
+        self._stored = host.collection("", "resourcequotas")
+        self._pods = host.collection("", "pods")
+        self._claims = host.collection("resource.k8s.io", "resourceclaims")
+        self._classes = host.collection("resource.k8s.io", "deviceclasses")
 
     def handles(self, operation: str, resource: str) -> bool:
         if operation == plugin.CREATE:
@@ -50,15 +55,16 @@ class ResourceQuota(plugin.Plugin):
         """What the quota has to count for the request. Raises Forbidden where there is no room."""
         resource = attributes.kind.resource
         hard = quota.status.hard
-        if not quotas.governs(hard, resource.group, resource.name):
+        classes = self._classes_for(attributes, hard)
+        if not device_quotas.governs(hard, resource.group, resource.name, classes):
             return {}
         if not quotas.matches(quota, resource.group, resource.name, attributes.obj):
             return {}
         if resource.group_resource == "pods" and attributes.operation == plugin.CREATE:
             self._check_stated(attributes, hard)
-        more = quotas.constrained(hard, quotas.usage(resource.group, resource.name, attributes.obj))
+        more = quotas.constrained(hard, self._usage(attributes, attributes.obj, classes))
         if attributes.old is not None and quotas.matches(quota, resource.group, resource.name, attributes.old):
-            before = quotas.constrained(hard, quotas.usage(resource.group, resource.name, attributes.old))
+            before = quotas.constrained(hard, self._usage(attributes, attributes.old, classes))
             more = {name: quantity.sub(amount, before.get(name, quotas.ZERO)) for name, amount in more.items()}
         more = {name: amount for name, amount in more.items() if amount.value() > 0}
         exceeded = quotas.over(hard, quota.status.used, more)
@@ -69,6 +75,35 @@ class ResourceQuota(plugin.Plugin):
             )
             raise _refused(attributes, why)
         return more
+
+    def _classes_for(self, attributes: plugin.Attributes, hard: quotas.Amounts) -> device_quotas.Classes:
+        resource = attributes.kind.resource
+        if (resource.group, resource.name) != device_quotas.CLAIMS or not device_quotas.names_extended(hard):
+            return device_quotas.NONE
+        items = self._classes.select(selection.EVERYTHING).items
+        return device_quotas.Classes(item.peek(resource_v1.DeviceClass) for item in items)
+
+    def _usage(self, attributes: plugin.Attributes, obj: Any, classes: device_quotas.Classes) -> quotas.Amounts:
+        resource = attributes.kind.resource
+        if classes is device_quotas.NONE:
+            return quotas.usage(resource.group, resource.name, obj)
+        return device_quotas.usage(obj, classes, self._stated(attributes.namespace, obj))
+
+    def _stated(self, namespace: str, claim: resource_v1.ResourceClaim) -> quotas.Amounts:
+        """What the pod has been counted for that the claim was made for."""
+        of = device_quotas.owner(claim)
+        item = self._pods.get(namespace, of.name) if of is not None else None
+        if of is None or item is None:
+            return {}
+        marks = of.uid.encode(), device_quotas.ANNOTATION.encode()
+        others = [
+            one.peek(resource_v1.ResourceClaim)
+            for one in self._claims.select(selection.Selection(namespace=namespace)).items
+            # Few are of that pod, so that the others are not decoded.
+            if one.name != claim.metadata.name and all(mark in one.data for mark in marks)
+        ]
+        others = [one for one in others if (owner := device_quotas.owner(one)) is not None and owner.uid == of.uid]
+        return device_quotas.stated_by(item.peek(core_v1.Pod), claim, others)
 
     def _check_stated(self, attributes: plugin.Attributes, hard: quotas.Amounts) -> None:
         lacking = quotas.lacking(attributes.obj, hard)

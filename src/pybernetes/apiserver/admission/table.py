@@ -95,7 +95,7 @@ TABLE: tuple[tuple[str, Callable[[hosts.Host], plugin.Plugin] | None], ...] = (
     ("MutatingAdmissionWebhook", mutating_webhooks.MutatingAdmissionWebhook),
     ("ValidatingAdmissionPolicy", validating_policies.ValidatingAdmissionPolicy),
     ("ValidatingAdmissionWebhook", validating_webhooks.ValidatingAdmissionWebhook),
-    ("ResourceQuota", lambda host: resource_quota.ResourceQuota(host.collection("", "resourcequotas"))),
+    ("ResourceQuota", resource_quota.ResourceQuota),
     ("AlwaysDeny", lambda _: always.AlwaysDeny()),
 )
 # What `--enable-admission-plugins` and `--disable-admission-plugins` may name.

@@ -6,9 +6,10 @@ usage is lowered only when nothing has been counted for a while.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pybernetes.api import codecs, quantity, quotas, scheme
+from pybernetes.api import codecs, device_quotas, quantity, quotas, scheme
 from pybernetes.api.types import core_v1, resource_v1
 from pybernetes.controllers import discovery
 from pybernetes.controllers.context import Context
@@ -25,7 +26,7 @@ _TYPED: dict[tuple[str, str], type] = {
     ("", "pods"): core_v1.Pod,
     ("", "services"): core_v1.Service,
     _CLAIMS: core_v1.PersistentVolumeClaim,
-    ("resource.k8s.io", "resourceclaims"): resource_v1.ResourceClaim,
+    device_quotas.CLAIMS: resource_v1.ResourceClaim,
 }
 
 
@@ -40,6 +41,9 @@ class ResourceQuotas:
         self._resources: dict[tuple[str, str], scheme.Resource] = {}
         self._written: dict[str, float] = {}
         self._postponed: dict[str, float] = {}
+        # What device classes stand behind, once a quota asks for it.
+        self._classes = device_quotas.NONE
+        self._class_informer: Informer[resource_v1.DeviceClass] | None = None
         self._quotas.on_change(self._quota_changed)
 
     async def run(self) -> None:
@@ -68,7 +72,7 @@ class ResourceQuotas:
                 other = other or old.status != new.status
             if gone or ended or other:
                 for quota in self._quotas.cache.list((new or old).metadata.namespace):
-                    if quotas.governs(quota.spec.hard, *at):
+                    if device_quotas.governs(quota.spec.hard, *at, self._classes):
                         self._queue.add(key_of(quota), f"{at[1]} {key_of(new or old)} went")
 
         informer.on_change(changed)
@@ -100,10 +104,15 @@ class ResourceQuotas:
         """What the namespace's objects come to, of all that the quota names."""
         total = dict.fromkeys(quota.spec.hard, quotas.ZERO)
         for at, informer in (await self._informers(quota)).items():
-            for obj in informer.cache.list(quota.metadata.namespace):
+            objects = informer.cache.list(quota.metadata.namespace)
+            of_pods = self._of_pods(objects) if at == device_quotas.CLAIMS else {}
+            for obj in objects:
                 if not quotas.matches(quota, *at, obj):
                     continue
-                amounts = quotas.usage(*at, obj) if at in _TYPED else _counted_as(*at)
+                if at == device_quotas.CLAIMS and self._class_informer is not None:
+                    amounts = device_quotas.usage(obj, self._classes, self._stated(obj, of_pods))
+                else:
+                    amounts = quotas.usage(*at, obj) if at in _TYPED else _counted_as(*at)
                 for name in amounts.keys() & total.keys():
                     total[name] = quantity.add(total[name], amounts[name])
         return total
@@ -113,14 +122,52 @@ class ResourceQuotas:
         if not self._covers(quota):
             listed, _ = await discovery.resources(self._client)
             self._resources = {(one.group, one.name): one for one in listed if one.namespaced and "list" in one.verbs}
+        if device_quotas.names_extended(quota.spec.hard) and device_quotas.CLAIMS in self._resources:
+            await self._follow_classes()
         found = {}
         for at, resource in self._resources.items():
-            if quotas.governs(quota.spec.hard, *at):
+            if device_quotas.governs(quota.spec.hard, *at, self._classes):
                 if at not in self._counted:
                     self._counted[at] = self._watch(at, resource)
                 await self._counted[at].wait_synced()
                 found[at] = self._counted[at]
         return found
+
+    async def _follow_classes(self) -> None:
+        if self._class_informer is None:
+            self._class_informer = self._context.informers.of(resource_v1.DeviceClass)
+            # Pods are asked what they have been counted for.
+            await self._context.informers.of(core_v1.Pod).wait_synced()
+            await self._class_informer.wait_synced()
+            self._class_informer.on_change(self._class_changed)
+
+    def _class_changed(self, old: resource_v1.DeviceClass | None, new: resource_v1.DeviceClass | None) -> None:
+        if self._class_informer is None:
+            return
+        if old is not None and new is not None and old.spec.extendedResourceName == new.spec.extendedResourceName:
+            return
+        self._classes = device_quotas.Classes(self._class_informer.cache)
+        for quota in self._quotas.cache:
+            if device_quotas.names_extended(quota.spec.hard):
+                self._queue.add(key_of(quota), "a DeviceClass changed")
+
+    def _of_pods(self, claims: Iterable[resource_v1.ResourceClaim]) -> dict[str, list[resource_v1.ResourceClaim]]:
+        """The claims that say they were made for a pod, by its uid."""
+        found: dict[str, list[resource_v1.ResourceClaim]] = {}
+        for claim in claims:
+            owner = device_quotas.owner(claim)
+            if owner is not None:
+                found.setdefault(owner.uid, []).append(claim)
+        return found
+
+    def _stated(
+        self, claim: resource_v1.ResourceClaim, of_pods: Mapping[str, list[resource_v1.ResourceClaim]]
+    ) -> quotas.Amounts:
+        owner = device_quotas.owner(claim)
+        if owner is None:
+            return {}
+        pod = self._context.informers.of(core_v1.Pod).cache.get(owner.name, claim.metadata.namespace)
+        return device_quotas.stated_by(pod, claim, of_pods[owner.uid])
 
     def _covers(self, quota: core_v1.ResourceQuota) -> bool:
         """Whether the resources we know of are all that the quota speaks of."""

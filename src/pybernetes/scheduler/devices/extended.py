@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from pybernetes.api import times
+from pybernetes.api import device_quotas, times
 from pybernetes.api.types import core_v1, meta_v1, resource_v1
 from pybernetes.informers import cache
 from pybernetes.scheduler import shape as shapes
-
-ANNOTATION = "resource.kubernetes.io/extended-resource-claim"
 
 
 class Wanted(NamedTuple):
@@ -22,8 +20,8 @@ class Wanted(NamedTuple):
 
 def backed_by(classes: cache.Cache[resource_v1.DeviceClass], resource: str) -> resource_v1.DeviceClass | None:
     """The class whose devices serve a resource: the one of that name, or the newest that says so."""
-    if resource.startswith(shapes.DEVICE_CLASS):
-        return classes.get(resource.removeprefix(shapes.DEVICE_CLASS))
+    if resource.startswith(device_quotas.IMPLICIT):
+        return classes.get(resource.removeprefix(device_quotas.IMPLICIT))
     if not shapes.extended(resource):
         return None
     found = sorted((one for one in classes if one.spec.extendedResourceName == resource), key=_newest_first)
@@ -42,7 +40,7 @@ def claim(pod: str, namespace: str, uid: str, wanted: Wanted) -> resource_v1.Res
         metadata=meta_v1.ObjectMeta(
             generateName=f"{pod}-extended-resources-",
             namespace=namespace,
-            annotations={ANNOTATION: "true"},
+            annotations={device_quotas.ANNOTATION: "true"},
             ownerReferences=[owner],
         ),
         spec=resource_v1.ResourceClaimSpec(devices=resource_v1.DeviceClaim(requests=list(wanted.requests))),
@@ -52,7 +50,7 @@ def claim(pod: str, namespace: str, uid: str, wanted: Wanted) -> resource_v1.Res
 def left_over(claims: Iterable[resource_v1.ResourceClaim], pod: str, uid: str) -> resource_v1.ResourceClaim | None:
     """The claim of an earlier attempt to bind the pod."""
     for one in claims:
-        if one.metadata.annotations.get(ANNOTATION) == "true" and any(
+        if one.metadata.annotations.get(device_quotas.ANNOTATION) == "true" and any(
             owner.controller and owner.name == pod and owner.uid == uid for owner in one.metadata.ownerReferences
         ):
             return one

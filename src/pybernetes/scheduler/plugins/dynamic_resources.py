@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pybernetes.api import fields, times
+from pybernetes.api import device_quotas, fields, times
 from pybernetes.api.types import core_v1, resource_v1, resource_v1beta2
 from pybernetes.scheduler import changes
 from pybernetes.scheduler import nodes as tables
@@ -321,7 +321,7 @@ class DynamicResources(plugin.Plugin):
     async def undo_binding(self, plan: Plan, pod: core_v1.Pod, desk: plugin.Desk) -> None:
         """The devices stay with their claims; the pod does not use them, and the claim made for it goes."""
         for claim in plan.written:
-            if claim.metadata.annotations.get(extended.ANNOTATION) == "true":
+            if claim.metadata.annotations.get(device_quotas.ANNOTATION) == "true":
                 await desk.delete_claim(claim)
             else:
                 await desk.release_claim(claim, pod)
