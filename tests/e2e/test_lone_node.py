@@ -151,9 +151,8 @@ def _start_master(machine: Machine) -> None:
         f"--cluster-signing-key-file={authority.ca_key}",
         f"--root-ca-file={authority.ca}",
         f"--service-account-private-key-file={folder}/pki/sa.key",
-        "--secure-port=0",
     )
-    machine.hyperkube("kube-scheduler", f"--kubeconfig={machine.config('alice')}", "--secure-port=0")
+    machine.hyperkube("kube-scheduler", f"--kubeconfig={machine.config('alice')}")
     harness.until(lambda: machine.kubectl("get", "--raw", "/readyz") == "ok")
 
 
@@ -188,6 +187,9 @@ def test_a_node_joins_runs_pods_and_serves(machine: Machine) -> None:
         machine.kubectl("create", "clusterrolebinding", group, f"--clusterrole={role}", "--group=system:bootstrappers")
     _start_kubelet(machine)
     harness.until(lambda: _is_ready(machine), seconds=30)
+    assert machine.kubectl("get", "cs", "--no-headers").split() == [
+        "scheduler", "Healthy", "ok", "etcd-0", "Healthy", "ok", "controller-manager", "Healthy", "ok",
+    ]  # fmt: skip
     assert _node(machine, ".status.capacity.pods") == "18"
     assert _node(machine, r".metadata.labels.node\.kubernetes\.io/rack") == "7"
     assert "staticPodPath" in machine.log("kubelet").read_text()

@@ -115,7 +115,7 @@ class ApiServer:
         self._bootstrapped = False
         served = kinds if kinds is not None else resource_table.kinds(settings.runtime_config)
         self.registry = registry.Registry(served, store, stored=resource_table.kinds() if kinds is None else ())
-        self.components: dict[str, Callable[[], components.Condition]] = {"etcd-0": self._store_condition}
+        self.components: dict[str, components.Check] = {"etcd-0": self._store_condition}
         self.signer = serviceaccounts.Signer(
             settings.service_account_key,
             issuers=settings.issuers,

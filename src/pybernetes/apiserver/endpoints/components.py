@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 
 from pybernetes.api import codecs
@@ -16,20 +18,27 @@ DEPRECATION = "v1 ComponentStatus is deprecated in v1.19+"
 
 
 class Condition(NamedTuple):
-    healthy: bool
+    """`healthy` is None where that cannot be found out."""
+
+    healthy: bool | None
     message: str = ""
     error: str = ""
+
+
+Check = Callable[[], Condition | Awaitable[Condition]]
 
 
 class Components:
     """`checks` tells by component name; parts may be added while the server runs."""
 
-    def __init__(self, checks: Mapping[str, Callable[[], Condition]]) -> None:
+    def __init__(self, checks: Mapping[str, Check]) -> None:
         self._checks = checks
 
     async def list_(self, scope: scopes.Scope, request: requests.Request) -> results.Result:
         request.warnings.append(DEPRECATION)
-        found = [_item(_status(name, check())) for name, check in sorted(self._checks.items(), reverse=True)]
+        names = sorted(self._checks, reverse=True)
+        told = await asyncio.gather(*(_ask(self._checks[name]) for name in names))
+        found = [_item(_status(name, condition)) for name, condition in zip(names, told, strict=True)]
         return results.Listed(scope.kind, found, scope.collection.revision)
 
     async def get(self, scope: scopes.Scope, request: requests.Request) -> results.Result:
@@ -37,7 +46,12 @@ class Components:
         check = self._checks.get(request.attributes.name)
         if check is None:
             raise scope.not_found(request.attributes.name)
-        return results.Made(_status(request.attributes.name, check()), 200, scope.kind)
+        return results.Made(_status(request.attributes.name, await _ask(check)), 200, scope.kind)
+
+
+async def _ask(check: Check) -> Condition:
+    told = check()
+    return await told if inspect.isawaitable(told) else told
 
 
 def _status(name: str, condition: Condition) -> core_v1.ComponentStatus:
@@ -46,7 +60,7 @@ def _status(name: str, condition: Condition) -> core_v1.ComponentStatus:
         conditions=[
             core_v1.ComponentCondition(
                 type="Healthy",
-                status="True" if condition.healthy else "False",
+                status="Unknown" if condition.healthy is None else str(condition.healthy),
                 message=condition.message,
                 error=condition.error,
             )

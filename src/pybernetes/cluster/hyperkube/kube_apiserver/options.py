@@ -41,6 +41,8 @@ FILES = (
     "audit-policy-file",
     "audit-webhook-config-file",
 )
+# Plugins that the guides of old name, and what does their work now.
+GONE = {"SecurityContextDeny": "Kubernetes 1.30 took it away, and PodSecurity, which is on, does its work"}
 NOT_NEGATIVE = (
     "event-ttl",
     "etcd-compaction-interval",
@@ -295,7 +297,9 @@ def _plugins(on: list[str], off: list[str], exactly: list[str]) -> Iterator[str]
     listed = (("enable-admission-plugins", on), ("disable-admission-plugins", off), ("admission-control", exactly))
     for flag, names in listed:
         for name in names:
-            if name not in admission.NAMES:
+            if name in GONE:
+                yield f'{flag} plugin "{name}" is no more: {GONE[name]}'
+            elif name not in admission.NAMES:
                 yield f'{flag} plugin "{name}" is unknown; there are: {", ".join(admission.NAMES)}'
     if exactly and (on or off):
         yield ("admission-control and enable-admission-plugins/disable-admission-plugins flags are mutually exclusive")

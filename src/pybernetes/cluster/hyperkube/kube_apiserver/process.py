@@ -19,7 +19,7 @@ from pybernetes.apiserver.authn import signing, tokenfile
 from pybernetes.apiserver.storage import encryption
 from pybernetes.cluster import credentials, pki, processes
 from pybernetes.cluster.hyperkube import sockets
-from pybernetes.cluster.hyperkube.kube_apiserver import auditing
+from pybernetes.cluster.hyperkube.kube_apiserver import auditing, neighbours
 from pybernetes.cluster.hyperkube.kube_apiserver import options as options_
 from pybernetes.kits import chance as chances
 from pybernetes.kits import clock as clocks
@@ -57,6 +57,7 @@ class Process:
             auditor = auditing.auditor(options.audit, self._clock, self._chance) if options.audit is not None else None
             self._store = await _open_store(options, self._clock, self._chance)
             self._api = apiservers.ApiServer(told, self._store, clock=self._clock, chance=self._chance, auditor=auditor)
+            self._api.components.update(neighbours.checks())
             await self._api.start()
             await self._api.listen(sock, tls)
             if unsecured is not None:

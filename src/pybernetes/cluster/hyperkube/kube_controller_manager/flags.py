@@ -6,7 +6,6 @@ from pybernetes.cluster.hyperkube import connection, values
 from pybernetes.cluster.hyperkube.flags import Flag
 from pybernetes.cluster.hyperkube.ports import flags as ports
 
-PORT = 10257
 GENERIC = "Generic flags"
 IPAM, LIFECYCLE, COLLECTION = "Nodeipam controller flags", "Nodelifecycle controller flags", "Podgc controller flags"
 SLICES, SERVICES = "Endpointslice controller flags", "Service lb controller flags"
@@ -169,6 +168,6 @@ TABLE = (
     Flag("cluster-name", values.STRING, "kubernetes", "Accepted: only clouds want it.", GENERIC),
     Flag("min-resync-period", values.DURATION, 43200.0, "Accepted: nothing is looked at again for nothing.", GENERIC),
     *_workers(),
-    *ports.table(PORT),
+    *ports.table(ports.CONTROLLER_MANAGER),
     *connection.TABLE,
 )

@@ -21,7 +21,6 @@ from pybernetes.kits import chance as chances
 from pybernetes.kits import clock as clocks
 
 NAME = "kube-scheduler"
-PORT = 10259
 DESCRIPTION = """\
 Run the scheduler: it gives every pod the node that suits it best, and makes room for more important ones.
 
@@ -40,7 +39,7 @@ TABLE = (
         "File with a KubeSchedulerConfiguration: profiles, plugins and their arguments, extenders.",
         "Misc flags",
     ),
-    *port_flags.table(PORT),
+    *port_flags.table(port_flags.SCHEDULER),
     *connection.TABLE,
 )
 

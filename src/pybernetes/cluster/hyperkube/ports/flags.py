@@ -11,6 +11,8 @@ from pybernetes.cluster.hyperkube.flags import Flag
 
 SERVING, AUTHENTICATION, AUTHORIZATION = "Secure serving flags", "Authentication flags", "Authorization flags"
 INSECURE = "Insecure serving flags"
+# Where components serve if nobody says otherwise.
+CONTROLLER_MANAGER, SCHEDULER = 10257, 10259
 # As long as upstream remembers what the API server said, in seconds.
 REMEMBERED = 10.0
 ALWAYS_ALLOWED = ["/healthz", "/readyz", "/livez"]

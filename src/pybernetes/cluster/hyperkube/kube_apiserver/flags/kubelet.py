@@ -18,6 +18,7 @@ TABLE = (
         "The authority of the kubelets' certificates. Without it they are not checked.",
         GROUP,
     ),
+    Flag("kubelet-port", values.INT, None, "Accepted: nodes say it. Upstream had it until 1.24.", GROUP),
     Flag(
         "proxy-client-cert-file",
         values.STRING,
