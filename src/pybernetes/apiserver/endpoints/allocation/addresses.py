@@ -53,6 +53,9 @@ class Addresses:
         following.follow(self._collection, self._changed)
 
     def _changed(self, event: str, item: items.Item) -> None:
+        if event == changes.ADDED and item.name in self._claiming:
+            # Known since it was chosen.
+            return
         address = ipaddress.ip_address(item.name)
         if event == changes.DELETED:
             self._used[address.version].discard(int(address))

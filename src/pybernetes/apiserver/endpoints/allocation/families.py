@@ -24,10 +24,12 @@ def fill(new: core_v1.Service, old: core_v1.Service | None, configured: Sequence
     if spec.type == "ExternalName" or (was is not None and _stays_preferred(spec, was)):
         return
     lonely = spec.clusterIP == "None" and not spec.selector
-    if spec.ipFamilyPolicy is None:
+    policy = spec.ipFamilyPolicy
+    if policy is None:
         had = was.ipFamilyPolicy if was is not None else None
         spec.ipFamilyPolicy = had or (REQUIRE if lonely else SINGLE)
-    _refuse(new, service_validation.validate_addresses(spec))
+    if spec.clusterIP or spec.clusterIPs or spec.ipFamilies or policy:
+        _refuse(new, service_validation.validate_addresses(spec))
     problems = _reduce(spec, was) if was is not None else []
     _refuse(new, problems + _single(spec) + _infer(spec, configured))
     if not lonely:

@@ -21,6 +21,8 @@ ATTEMPTS = 1000
 TAKEN = "provided port is already allocated"
 HEALTH_REFUSED = "failed to allocate requested HealthCheck NodePort {}: {}"
 WITH_PORTS = ("NodePort", "LoadBalancer")
+# The end of both fields that have some: services without either, which most are, need not be decoded.
+_MENTIONED = b'odePort":'
 
 
 class NodePorts:
@@ -58,8 +60,9 @@ class NodePorts:
         return any(holder < key for holder in self._holders.get(port, ()))
 
     def _changed(self, event: str, item: items.Item) -> None:
-        service = item.peek(core_v1.Service)
-        now = frozenset() if event == changes.DELETED else frozenset(of_service(service))
+        now: frozenset[int] = frozenset()
+        if event != changes.DELETED and _MENTIONED in item.data:
+            now = frozenset(of_service(item.peek(core_v1.Service)))
         before = self._held.pop(item.key, frozenset())
         if now:
             self._held[item.key] = now
