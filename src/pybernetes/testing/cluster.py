@@ -38,7 +38,7 @@ from pybernetes.kubelet.fleet import nodes as fleet_nodes
 from pybernetes.runtime.simulated import scripts
 from pybernetes.scheduler import scheduler as scheduling
 from pybernetes.store import memory
-from pybernetes.testing import calls, faults, snapshots, why
+from pybernetes.testing import calls, faults, private, snapshots, why
 
 ADMIN = requests.User("kubernetes-admin", groups=("system:masters", "system:authenticated"))
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
@@ -217,10 +217,10 @@ class Cluster:
         return self._plane
 
     def client(self, agent: str = "test", *, user: str = "", groups: Iterable[str] = ()) -> clients.Client:
-        """An in-process client; the administrator's unless a user is given."""
+        """An in-process client; the administrator's unless a user is given. What it reads may be changed freely."""
         who = ADMIN if not user else requests.User(user, groups=(*groups, "system:authenticated"))
-        made: clients.Client = self.api.client(who, agent=agent)
-        return made
+        shared: clients.Client = self.api.client(who, agent=agent)
+        return clients.Client(private.PrivateTransport(shared.transport), manager=shared.manager)
 
     async def kubeconfig(self) -> pathlib.Path:
         """A file that kubectl and every other client connect with; the server listens from the first call on."""

@@ -40,6 +40,24 @@ async def test_a_deployment_is_ready_once_all_is_settled() -> None:
         assert deployment.status.readyReplicas == 3
 
 
+async def test_what_a_client_reads_and_writes_may_be_changed() -> None:
+    async with Cluster(virtual=True) as c:
+        client = c.client()
+        written = core_v1.ConfigMap(metadata=meta_v1.ObjectMeta(name="m", namespace="default"), data={"a": "1"})
+        async with client.watch(core_v1.ConfigMap, "default", initial_events=True) as stream:
+            made = await client.create(written)
+            written.data["a"] = made.data["a"] = "other"
+            for event in [event for event in await stream.next() if event.type == "ADDED"]:
+                event.object.data["a"] = "another"
+        listed = (await client.list(core_v1.ConfigMap, "default")).items
+        (found,) = [one for one in listed if one.metadata.name == "m"]
+        assert found.data == {"a": "1"}
+        found.data["b"] = "2"
+        updated = await client.update(found)
+        assert updated.metadata.resourceVersion != made.metadata.resourceVersion
+        assert (await client.get(core_v1.ConfigMap, "m", "default")).data == {"a": "1", "b": "2"}
+
+
 async def test_why_leads_from_the_pod_to_who_wanted_it() -> None:
     async with Cluster(virtual=True, seed=1) as c:
         await c.apply(WEB)
