@@ -27,6 +27,7 @@ from pybernetes.apiserver import request as requests
 from pybernetes.apiserver import settings as apiserver_settings
 from pybernetes.apiserver.authn import signing
 from pybernetes.apiserver.http import listener
+from pybernetes.apiserver.resources import table as resources
 from pybernetes.cluster import credentials, keeping, layout, pki, simulated, waiting
 from pybernetes.cluster import plane as planes
 from pybernetes.cluster import tools as toolboxes
@@ -69,6 +70,8 @@ class Cluster:
     - `virtual`: time stands still but for `advance`. `seed`: chance repeats itself.
     - `controllers` is what `--controllers` takes; "" for none, as with `scheduler=False`.
     - `load_balancer_pool`: ranges of addresses that Services of type LoadBalancer get theirs from.
+    - `runtime_config` is what `--runtime-config` takes: versions of the API that are off by default, as in
+      `"storagemigration.k8s.io/v1beta1=true"`.
     - `state`: begin with a snapshot's objects, at its time.
     """
 
@@ -85,12 +88,13 @@ class Cluster:
         controllers: str = "*",
         scheduler: bool = True,
         load_balancer_pool: Iterable[str] = (),
+        runtime_config: str = "",
         state: snapshots.Snapshot | None = None,
     ) -> None:
         self._start_options: dict[str, Any] = {
             "nodes": nodes, "zones": tuple(zones), "capacity": capacity, "labels": labels, "images": images,
             "virtual": virtual, "seed": seed, "controllers": controllers, "scheduler": scheduler,
-            "load_balancer_pool": tuple(load_balancer_pool),
+            "load_balancer_pool": tuple(load_balancer_pool), "runtime_config": runtime_config,
         }  # fmt: skip
         self._specs = list(
             fleet_nodes.specs(
@@ -111,6 +115,9 @@ class Cluster:
         self._store = memory.MemoryStore()
         self._controllers, self._scheduler = controllers, scheduler
         self._load_balancer_pool = tuple(load_balancer_pool)
+        self._runtime_config = resources.parse_runtime_config(runtime_config)
+        # Raises ValueError for what is not there.
+        resources.kinds(self._runtime_config)
         self._plane: planes.ControlPlane | None = None
         self._tasks = tasks.Tasks()
         self._alive = contextlib.ExitStack()
@@ -132,7 +139,9 @@ class Cluster:
             await snapshots.put_back(self._store, self._state)
         plane = self._plane = planes.ControlPlane(
             self._store,
-            apiserver_settings.Settings(service_account_key=_signing_key(), compaction_interval=0),
+            apiserver_settings.Settings(
+                service_account_key=_signing_key(), compaction_interval=0, runtime_config=self._runtime_config
+            ),
             ca=b"",
             cluster_cidr="10.128.0.0/9",
             controllers=self._controllers,

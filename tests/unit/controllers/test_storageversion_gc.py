@@ -8,7 +8,7 @@ from pybernetes.api import codecs
 from pybernetes.api.types import coordination_v1
 from pybernetes.controllers import storageversion_gc
 from pybernetes.kits.clock import settle
-from tests.fakes.migrating import Plane
+from tests.fakes.plane import Plane
 
 ON = {"internal.apiserver.k8s.io/v1alpha1": True}
 StorageVersion = storageversion_gc.StorageVersion

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from pybernetes.api import errors
-from pybernetes.api.types import apps_v1, core_v1, meta_v1
+from pybernetes.api.types import apps_v1, core_v1, meta_v1, storagemigration_v1beta1
 from pybernetes.testing import Cluster
 from pybernetes.testing import cluster as clusters
 
@@ -56,6 +56,16 @@ async def test_what_a_client_reads_and_writes_may_be_changed() -> None:
         updated = await client.update(found)
         assert updated.metadata.resourceVersion != made.metadata.resourceVersion
         assert (await client.get(core_v1.ConfigMap, "m", "default")).data == {"a": "1", "b": "2"}
+
+
+async def test_versions_that_are_off_by_default_can_be_switched_on() -> None:
+    kind = storagemigration_v1beta1.StorageVersionMigration
+    async with Cluster(nodes=0, virtual=True, runtime_config="storagemigration.k8s.io/v1beta1=true") as c:
+        assert (await c.client().list(kind)).items == []
+        async with c.fork() as other:
+            assert (await other.client().list(kind)).items == []
+    with pytest.raises(ValueError, match="batch/v7"):
+        Cluster(runtime_config="batch/v7=true")
 
 
 async def test_why_leads_from_the_pod_to_who_wanted_it() -> None:

@@ -10,7 +10,7 @@ from pybernetes.api import codecs
 from pybernetes.api.types import core_v1, resource_v1, resource_v1beta2
 from pybernetes.controllers import device_taints
 from pybernetes.kits.clock import settle
-from tests.fakes.migrating import Plane
+from tests.fakes.plane import Plane
 
 Rule = resource_v1beta2.DeviceTaintRule
 ON = {"resource.k8s.io/v1beta2": True, "resource.k8s.io/v1alpha3": True}

@@ -11,7 +11,7 @@ from pybernetes.api import codecs, errors
 from pybernetes.api.types import apiextensions_v1, core_v1, storagemigration_v1beta1
 from pybernetes.controllers.storagemigration import controller
 from pybernetes.kits.clock import settle
-from tests.fakes.migrating import Plane
+from tests.fakes.plane import Plane
 from tests.unit.apiserver.extensions.custom import test_definitions as custom
 from tests.unit.apiserver.storage import test_encryption as sealing
 

@@ -12,7 +12,8 @@ from pybernetes import client as clients
 from pybernetes import controllers
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver import settings
-from pybernetes.cluster import plane, tools
+from pybernetes.cluster import plane as planes
+from pybernetes.cluster import tools
 from pybernetes.kits.chance import Chance
 from pybernetes.kits.clock import VirtualClock, settle
 from pybernetes.store.memory import MemoryStore
@@ -36,7 +37,7 @@ class Plane:
         given = settings.Settings(
             service_account_key=fakes.signing_key(), runtime_config=on, compaction_interval=0, **more
         )
-        self._plane = plane.ControlPlane(
+        self._plane = planes.ControlPlane(
             self.store,
             given,
             ca=b"",
@@ -85,7 +86,7 @@ class Plane:
             groups = ("system:serviceaccounts", "system:serviceaccounts:kube-system", "system:authenticated")
             return self.api.client(requests.User(user, groups=groups), agent="kube-controller-manager")
 
-        shared = self.api.client(plane.CONTROLLERS, agent="kube-controller-manager")
+        shared = self.api.client(planes.CONTROLLERS, agent="kube-controller-manager")
         async with tools.tools(shared, clock=self.clock, chance=Chance(6)) as given:
             context = controllers.Context(
                 client=shared,
