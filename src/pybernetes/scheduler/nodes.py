@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy import typing as npt
 
+from pybernetes.api import host_ports
 from pybernetes.api.types import core_v1
 from pybernetes.scheduler import counting, worlds
 from pybernetes.scheduler import shape as shapes
@@ -54,7 +55,7 @@ class Nodes:
         self.unschedulable = 0
         self.labels: dict[str, dict[str, int]] = {}
         self.taints: dict[Taint, int] = {}
-        self.ports: dict[shapes.HostPort, int] = {}
+        self.ports: dict[host_ports.HostPort, int] = {}
         self.images: dict[str, tuple[int, int]] = {}
         self.columns: dict[str, int] = {name: at for at, name in enumerate(_FIXED)}
         self.allocatable: Ints = np.zeros((64, len(_FIXED)), np.int64)

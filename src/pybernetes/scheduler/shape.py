@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from pybernetes.api import codecs, device_quotas, quantity
+from pybernetes.api import codecs, device_quotas, host_ports, quantity
 from pybernetes.api.types import core_v1, meta_v1
 from pybernetes.scheduler import terms
 
@@ -18,19 +18,6 @@ DEFAULT_CPU_MILLI = 100
 DEFAULT_MEMORY = 200 * 1024 * 1024
 
 Amounts = dict[str, int]
-
-
-class HostPort(NamedTuple):
-    """A port taken on the node itself."""
-
-    ip: str
-    protocol: str
-    port: int
-
-    def clashes(self, other: HostPort) -> bool:
-        if (self.protocol, self.port) != (other.protocol, other.port):
-            return False
-        return self.ip == other.ip or "0.0.0.0" in (self.ip, other.ip)
 
 
 class Owner(NamedTuple):
@@ -67,7 +54,7 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True, weakref=True, eq=False):
     requests: Amounts
     counted_cpu: int
     counted_memory: int
-    ports: tuple[HostPort, ...]
+    ports: tuple[host_ports.HostPort, ...]
     images: tuple[str, ...]
     containers: int
     priority: int
@@ -175,15 +162,6 @@ def _add(total: Amounts, asked: Amounts) -> None:
         total[name] = total.get(name, 0) + value
 
 
-def host_ports(spec: core_v1.PodSpec) -> tuple[HostPort, ...]:
-    return tuple(
-        HostPort(port.hostIP or "0.0.0.0", port.protocol or "TCP", port.hostPort)
-        for container in (*spec.containers, *(c for c in spec.initContainers if c.restartPolicy == "Always"))
-        for port in container.ports
-        if port.hostPort
-    )
-
-
 # Owners whose selectors say which pods are to be spread.
 _SPREAD_BY = frozenset({"ReplicationController", "ReplicaSet", "StatefulSet"})
 
@@ -286,7 +264,7 @@ def of(pod: core_v1.Pod) -> Shape:
     """The shape of a pod."""
     spec, meta = pod.spec, pod.metadata
     asked = {name: value for name, value in requests(pod).items() if value}
-    ports = host_ports(spec)
+    ports = host_ports.of(spec)
     images = tuple(sorted((*_container_images(spec), *_volume_images(spec))))
     comparable = requests(pod, {CPU: DEFAULT_CPU_MILLI, MEMORY: DEFAULT_MEMORY})
     counted = comparable.get(CPU, 0), comparable.get(MEMORY, 0)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from pybernetes.api import codecs, tolerations
+from pybernetes.api import codecs, node_selection, tolerations
 from pybernetes.api.types import apps_v1, core_v1
 
-NODE_NAME = "metadata.name"
 # What every daemon pod puts up with, because it belongs to the node.
 _ALWAYS = (
     ("node.kubernetes.io/not-ready", tolerations.NO_EXECUTE),
@@ -35,7 +32,7 @@ def fits(daemon_set: apps_v1.DaemonSet, node: core_v1.Node) -> tuple[bool, bool]
     spec = daemon_set.spec.template.spec
     if spec.nodeName and spec.nodeName != node.metadata.name:
         return False, False
-    if not _matches(spec, node):
+    if not node_selection.matches(spec, node):
         return False, False
     covered = daemon_tolerations(spec)
     against = [
@@ -47,46 +44,11 @@ def fits(daemon_set: apps_v1.DaemonSet, node: core_v1.Node) -> tuple[bool, bool]
     return not against, tolerations.NO_EXECUTE not in against
 
 
-def _matches(spec: core_v1.PodSpec, node: core_v1.Node) -> bool:
-    if not spec.nodeSelector.items() <= node.metadata.labels.items():
-        return False
-    affinity = spec.affinity.nodeAffinity if spec.affinity is not None else None
-    required = affinity.requiredDuringSchedulingIgnoredDuringExecution if affinity is not None else None
-    return required is None or any(_term(term, node) for term in required.nodeSelectorTerms)
-
-
-def _term(term: core_v1.NodeSelectorTerm, node: core_v1.Node) -> bool:
-    if not term.matchExpressions and not term.matchFields:
-        return False
-    named = {NODE_NAME: node.metadata.name}
-    return all(_holds(one, node.metadata.labels) for one in term.matchExpressions) and all(
-        _holds(one, named) for one in term.matchFields
-    )
-
-
-def _holds(requirement: core_v1.NodeSelectorRequirement, labels: Mapping[str, str]) -> bool:
-    value = labels.get(requirement.key)
-    operator = requirement.operator
-    if operator == "In":
-        return value in requirement.values
-    if operator == "NotIn":
-        return value not in requirement.values
-    if operator == "Exists":
-        return value is not None
-    if operator == "DoesNotExist":
-        return value is None
-    try:
-        number, bound = int(value or ""), int(requirement.values[0])
-    except (ValueError, IndexError):
-        return False
-    return number > bound if operator == "Gt" else number < bound
-
-
 def pin(pod: core_v1.Pod, node: str) -> None:
     """Tie a fresh pod to its node, in place: the scheduler binds it there and nowhere else."""
     pod.spec.tolerations = daemon_tolerations(pod.spec)
     here = core_v1.NodeSelectorTerm(
-        matchFields=[core_v1.NodeSelectorRequirement(key=NODE_NAME, operator="In", values=[node])]
+        matchFields=[core_v1.NodeSelectorRequirement(key=node_selection.NODE_NAME, operator="In", values=[node])]
     )
     affinity = codecs.copy(pod.spec.affinity) if pod.spec.affinity is not None else core_v1.Affinity()
     if affinity.nodeAffinity is None:
@@ -108,6 +70,10 @@ def node_of(pod: core_v1.Pod) -> str:
     required = pod.spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution
     for term in required.nodeSelectorTerms if required is not None else []:
         for requirement in term.matchFields:
-            if requirement.key == NODE_NAME and requirement.operator == "In" and len(requirement.values) == 1:
+            if (
+                requirement.key == node_selection.NODE_NAME
+                and requirement.operator == "In"
+                and len(requirement.values) == 1
+            ):
                 return requirement.values[0]
     return ""

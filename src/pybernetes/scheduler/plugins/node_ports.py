@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pybernetes.api import host_ports
 from pybernetes.scheduler import changes
 from pybernetes.scheduler import nodes as tables
 from pybernetes.scheduler import shape as shapes
@@ -19,7 +20,7 @@ class NodePorts(plugin.Plugin):
     def prepare(self, shape: shapes.Shape, nodes: tables.Nodes) -> Any | None:
         return shape.ports or None
 
-    def reject(self, state: tuple[shapes.HostPort, ...], nodes: tables.Nodes, rows: Any) -> list[plugin.Rejection]:
+    def reject(self, state: tuple[host_ports.HostPort, ...], nodes: tables.Nodes, rows: Any) -> list[plugin.Rejection]:
         taken = 0
         for used, bits in nodes.ports.items():
             if any(port.clashes(used) for port in state):
