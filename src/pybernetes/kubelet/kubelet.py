@@ -105,6 +105,7 @@ class Kubelet:
             recorder=self._recorder,
             services=self._services.cache.list,
             node=lambda: self._agent.node,
+            admitted=lambda: [worker.pod for worker in self._workers.values() if worker.takes_room],
             host_ips=[settings.node_ip or machine.address],
             clock=clock,
             chance=chance,

@@ -30,7 +30,7 @@ from pybernetes.kubelet import cgroups, objects
 from pybernetes.kubelet import settings as kubelet_settings
 from pybernetes.kubelet import tokens as kubelet_tokens
 from pybernetes.kubelet.containers import downward, labels, sandbox
-from pybernetes.kubelet.pods import actions, killing, launcher, messages, removal, state
+from pybernetes.kubelet.pods import actions, admission, killing, launcher, messages, removal, state
 from pybernetes.kubelet.probes import prober
 from pybernetes.kubelet.status import containers as container_statuses
 from pybernetes.kubelet.status import phase as phases
@@ -70,6 +70,7 @@ class Tools:
     recorder: Recorder
     services: Callable[[], Iterable[core_v1.Service]]
     node: Callable[[], core_v1.Node | None]
+    admitted: Callable[[], Sequence[core_v1.Pod]]
     host_ips: Sequence[str]
     clock: clocks.Clock
     chance: chances.Chance
@@ -94,6 +95,8 @@ class Worker:
         self._volume_paths: dict[str, str] = {}
         self._waiting: dict[str, container_statuses.Waiting] = {}
         self._failed: tuple[str, str] | None = None
+        # What has begun here had its place already before this kubelet started.
+        self._admitted = bool(pod.status.startTime)
         self._timer: clocks.Timer | None = None
         self._timer_at = 0.0
         self._renewal: clocks.Timer | None = None
@@ -148,6 +151,11 @@ class Worker:
 
     def is_running(self, container_id: str) -> bool:
         return self.stage is not Stage.FINISHED and any(found.id == container_id for found in self.seen.running())
+
+    @property
+    def takes_room(self) -> bool:
+        """Whether it has a place on the node that no other pod can have."""
+        return self._admitted and not self._gone and self.stage in (Stage.SYNCING, Stage.TERMINATING)
 
     def waiting_reason(self, container: str) -> str:
         """Why it has not started yet."""
@@ -280,6 +288,11 @@ class Worker:
         """Bring the runtime in line with the pod, until there is nothing to do."""
         if self._gone or self.pod.metadata.deletionTimestamp:
             return Stage.TERMINATING
+        if not self._admitted and (why := await self._refusal()) is not None:
+            self._failed = why.shown
+            self._tools.recorder.event(self.pod, "Warning", *why)
+            self._show(terminal=True)
+            return Stage.TERMINATING
         await self._tools.objects.follow(self.pod)
         while True:
             seen = await self._observe()
@@ -298,6 +311,17 @@ class Worker:
                 break
         await self._collect(seen)
         return Stage.SYNCING
+
+    async def _refusal(self) -> admission.Refusal | None:
+        """Why it may not be here; from when it may, it takes its place."""
+        node = self._tools.node()
+        why = None if node is None else admission.refusal(self.pod, node, self._tools.admitted())
+        if why is not None and node is not None:
+            # What is known of the node may be old: its labels, taints and devices are others' to change.
+            node = await self._tools.client.get(core_v1.Node, node.metadata.name)
+            why = admission.refusal(self.pod, node, self._tools.admitted())
+        self._admitted = why is None
+        return why
 
     def _settle_waiting(self, plan: actions.Actions) -> None:
         """Forget why containers waited that need not be started any more."""
