@@ -129,7 +129,7 @@ class Node:
 
     async def _run_dns(self, known: informers.Informers) -> None:
         """On the informers of the proxy, which are of the same objects."""
-        from pybernetes import dns
+        from pybernetes.network import dns
 
         settings = dns.Settings(address=cluster_dns.listen_address(self._options), port=cluster_dns.PORT)
         running = dns.DNS(settings, known, clock=self._clock, chance=self._chance)

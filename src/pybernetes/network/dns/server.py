@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from pybernetes.dns import message, upstream, zone
 from pybernetes.informers import Informers
 from pybernetes.kits import chance as chances
 from pybernetes.kits import clock as clocks
 from pybernetes.kits import resolver, tasks
+from pybernetes.network.dns import message, upstream, zone
 
 log = logging.getLogger(__name__)
 
@@ -123,8 +123,8 @@ class DNS:
             asked = message.parse_query(data)
         except message.Malformed:
             return None, message.refusal(data, message.FORMAT_ERROR)
-        if not message.is_understood(asked):
-            return asked, message.answer(asked, message.NOT_IMPLEMENTED, authoritative=False)
+        except message.NotUnderstood:
+            return None, message.refusal(data, message.NOT_IMPLEMENTED)
         try:
             found = self._zone.answer(asked.name, asked.type)
         except message.Malformed:

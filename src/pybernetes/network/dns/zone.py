@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from pybernetes import informers
 from pybernetes.api.types import core_v1, discovery_v1
-from pybernetes.dns import message
+from pybernetes.network.dns import message
 
 SERVICE_LABEL = "kubernetes.io/service-name"
 # Of the specification that the names follow.

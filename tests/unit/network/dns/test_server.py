@@ -8,11 +8,12 @@ import struct
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from pybernetes import dns, informers
+from pybernetes import informers
 from pybernetes.api.types import core_v1, meta_v1
-from pybernetes.dns import message, upstream
 from pybernetes.kits.chance import Chance
 from pybernetes.kits.clock import SystemClock, VirtualClock, settle
+from pybernetes.network import dns
+from pybernetes.network.dns import message, upstream
 from tests.fakes.api import FakeApi
 
 HOST = "127.0.0.1"
@@ -123,7 +124,7 @@ async def test_names_of_the_cluster_are_answered_here(tmp_path: pathlib.Path) ->
     async with world(tmp_path) as here:
         found = await here.ask("Web.shop.svc.cluster.local")
         assert (found.code, found.authoritative) == (message.NO_ERROR, True)
-        assert [record.data for record in found.records] == [bytes((10, 96, 0, 7))]
+        assert [record.text for record in found.records] == ["10.96.0.7"]
         assert (await here.ask("none.shop.svc.cluster.local")).code == message.NO_SUCH_NAME
         assert here.elsewhere.asked == []
 
@@ -132,16 +133,16 @@ async def test_other_names_are_asked_elsewhere(tmp_path: pathlib.Path) -> None:
     async with world(tmp_path) as here:
         found = await here.ask("www.example.org")
         assert (found.code, found.authoritative) == (message.NO_ERROR, False)
-        assert [record.data for record in found.records] == [bytes((192, 0, 2, 9))]
+        assert [record.text for record in found.records] == ["192.0.2.9"]
         assert here.elsewhere.asked == ["www.example.org"]
 
 
 async def test_an_alias_comes_with_what_it_stands_for(tmp_path: pathlib.Path) -> None:
     async with world(tmp_path) as here:
-        for name, address in (("out", (192, 0, 2, 9)), ("in", (10, 96, 0, 7))):
+        for name, address in (("out", "192.0.2.9"), ("in", "10.96.0.7")):
             found = await here.ask(f"{name}.shop.svc.cluster.local")
             assert [record.type for record in found.records] == [message.CNAME, message.A]
-            assert found.records[-1].data == bytes(address)
+            assert found.records[-1].text == address
         assert {record.type for record in (await here.ask("circle.shop.svc.cluster.local")).records} == {message.CNAME}
 
 
@@ -182,7 +183,7 @@ async def test_one_server_says_nothing_so_the_next_is_asked() -> None:
     while not mute.asked:
         await settle()
     await clock.advance(upstream.SECONDS)
-    assert [record.data for record in message.parse_answers(await passing)] == [bytes((192, 0, 2, 9))]
+    assert [record.text for record in message.parse_answers(await passing)] == ["192.0.2.9"]
     assert talks.asked == ["www.example.org"]
     first.close()
     second.close()

@@ -7,9 +7,9 @@ import ipaddress
 import socket
 from collections.abc import Sequence
 
-from pybernetes.dns import message
 from pybernetes.kits import chance as chances
 from pybernetes.kits import clock as clocks
+from pybernetes.network.dns import message
 
 PORT = 53
 # A server that says nothing for so long is given up, and the next is asked.
