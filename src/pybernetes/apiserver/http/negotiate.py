@@ -125,3 +125,7 @@ def _clause(text: str) -> tuple[float, str, dict[str, str]]:
         else:
             parameters[name] = value
     return quality, media.lower(), parameters
+
+
+def wants_websocket(request: requests.Request) -> bool:
+    return request.header("upgrade").lower() == "websocket" and "upgrade" in request.header("connection").lower()

@@ -13,7 +13,7 @@ from pybernetes.api.types import meta_v1
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver import results
 from pybernetes.apiserver.flowcontrol import longrunning
-from pybernetes.apiserver.http import compression, negotiate, pacing, render, tunnel, websockets
+from pybernetes.apiserver.http import compression, negotiate, pacing, render, tunnel
 from pybernetes.apiserver.resources import kind as kinds
 from pybernetes.apiserver.storage import changes
 from pybernetes.apiserver.storage import item as items
@@ -151,7 +151,10 @@ class Responder:
         elif isinstance(result, results.Watched):
             await self._watch(connection, request, result, form, include)
         elif isinstance(result, results.Streamed):
-            if websockets.is_wanted(request):
+            if negotiate.wants_websocket(request):
+                # Slow to import, and hardly ever wanted.
+                from pybernetes.apiserver.http import websockets
+
                 await websockets.stream(connection, request, result)
             else:
                 await self._stream(connection, request, result)

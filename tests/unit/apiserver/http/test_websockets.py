@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 
 import pytest
+from wsproto import connection as wsconnections
+from wsproto import events
 
 from pybernetes.api import errors
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver import results
-from pybernetes.apiserver.http import websockets
-
-MASK = b"\1\2\3\4"
+from pybernetes.apiserver.http import negotiate, websockets
 
 
 class Connection:
@@ -50,22 +50,15 @@ def asked(protocols: str = "", **headers: str) -> requests.Request:
     return requests.Request(method="GET", path="/", headers=given)
 
 
-def masked(kind: int, payload: bytes) -> bytes:
-    plain = websockets.frame(kind, payload)
-    head = plain[: len(plain) - len(payload)]
-    hidden = bytes(byte ^ MASK[at % 4] for at, byte in enumerate(payload))
-    return head[:1] + bytes((head[1] | 0x80,)) + head[2:] + MASK + hidden
-
-
 async def parts(*chunks: bytes) -> AsyncIterator[bytes]:
     for chunk in chunks:
         yield chunk
 
 
 def test_which_requests_are_meant() -> None:
-    assert websockets.is_wanted(asked())
-    assert not websockets.is_wanted(asked(upgrade="SPDY/3.1"))
-    assert not websockets.is_wanted(asked(connection="keep-alive"))
+    assert negotiate.wants_websocket(asked())
+    assert not negotiate.wants_websocket(asked(upgrade="SPDY/3.1"))
+    assert not negotiate.wants_websocket(asked(connection="keep-alive"))
 
 
 async def test_a_log_as_messages() -> None:
@@ -112,19 +105,31 @@ async def test_the_client_may_ask_and_go() -> None:
     streaming = asyncio.ensure_future(websockets.stream(connection, asked(), results.Streamed(endless())))
     await connection.sent.wait()
     told = len(connection.frames)
-    said = masked(websockets.TEXT_FRAME, b"y" * 200) + masked(websockets.PING, b"there?")
+    client = wsconnections.Connection(wsconnections.ConnectionType.CLIENT)
+    said = client.send(events.TextMessage("y" * 200)) + client.send(events.Ping(b"there?"))
     for at in range(len(said)):
         connection.receive(said[at : at + 1])
     assert connection.frames[told:] == b"\x8a\6there?"
     assert not connection.closed
-    connection.receive(masked(websockets.CLOSE, b"\x03\xe8bye"))
-    assert connection.frames.endswith(b"\x88\2\x03\xe8")
+    connection.receive(client.send(events.CloseConnection(1000, "bye")))
+    assert connection.frames.endswith(b"\x88\5\x03\xe8bye")
     assert connection.closed
     streaming.cancel()
     await asyncio.wait([streaming])
 
 
-@pytest.mark.parametrize("data", [b"\x81\0", b"\xc1\x80" + MASK, b"\x89\xfe\1\0" + MASK])
-def test_who_breaks_the_protocol_is_cut_off(data: bytes) -> None:
-    with pytest.raises(websockets.Malformed):
-        list(websockets.Incoming().feed(data))
+@pytest.mark.parametrize("data", [b"\x81\0", b"\xc1\x80\1\2\3\4", b"\x89\xfe\1\0\1\2\3\4"])
+async def test_who_breaks_the_protocol_is_cut_off(data: bytes) -> None:
+    connection, more = Connection(), asyncio.Event()
+
+    async def endless() -> AsyncIterator[bytes]:
+        yield b"a"
+        await more.wait()
+        yield b"b"
+
+    streaming = asyncio.ensure_future(websockets.stream(connection, asked(), results.Streamed(endless())))
+    await connection.sent.wait()
+    connection.receive(data)
+    assert connection.closed
+    more.set()
+    await streaming
