@@ -164,4 +164,6 @@ def _named(config: dict[str, Any], section: str, name: str, path: pathlib.Path) 
         if entry.get("name") == name:
             found: dict[str, Any] = entry
             return found
+    if not name:
+        raise KubeconfigError(f"{path} says nowhere which of its {section} counts (current-context)")
     raise KubeconfigError(f"{path} has no entry {name!r} under {section}")

@@ -99,6 +99,8 @@ def client_of(given: Mapping[str, Any], answered: Answered | None, name: str) ->
         from pybernetes.client import https
 
         return clients.Client(https.HttpsTransport(master, user_agent=name, answered=answered), manager=name)
+    if not pathlib.Path(path).is_file():
+        raise processes.CannotStart(f"--kubeconfig: there is no file {path}")
     try:
         return kubeconfig.client(pathlib.Path(path), user_agent=name, server=master, answered=answered)
     except kubeconfig.KubeconfigError as error:

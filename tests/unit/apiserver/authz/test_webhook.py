@@ -224,6 +224,6 @@ class TestServer:
     async def test_a_file_that_names_nobody_is_told_of_at_the_start(self, tmp_path: pathlib.Path) -> None:
         (tmp_path / "config").write_text("kind: Config")
         server = fakes.FakeServer(authorization=(webhook.Settings(kubeconfig=tmp_path / "config"), "RBAC"))
-        with pytest.raises(ValueError, match="has no entry '' under contexts"):
+        with pytest.raises(ValueError, match="says nowhere which of its contexts counts"):
             await server.api.start()
         await server.api.close()

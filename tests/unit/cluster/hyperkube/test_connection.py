@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pathlib
+
 import pytest
 
+from pybernetes.cluster import processes
 from pybernetes.cluster.hyperkube import connection, flags
 from pybernetes.cluster.hyperkube.kube_controller_manager import command as manager
 from pybernetes.cluster.hyperkube.kube_controller_manager import flags as manager_flags
@@ -39,6 +42,16 @@ def test_what_is_wrong(words: list[str], problem: str) -> None:
         manager._make(given, SystemClock())
     assert problem in str(wrong.value)
     assert "\n" not in str(wrong.value)
+
+
+def test_a_kubeconfig_that_leads_nowhere(tmp_path: pathlib.Path) -> None:
+    empty = tmp_path / "k.conf"
+    empty.write_text("kind: Config\n")
+    for path, told in ((empty, "says nowhere which of its contexts counts"), (tmp_path / "none", "there is no file")):
+        with pytest.raises(processes.CannotStart, match=told):
+            connection.client_of({"kubeconfig": str(path), "master": ""}, None, "kube-proxy")
+    with pytest.raises(processes.CannotStart, match="--kubeconfig or --master says where the API server is"):
+        connection.client_of({"kubeconfig": "", "master": ""}, None, "kube-proxy")
 
 
 def test_the_usual_is_right() -> None:
