@@ -15,6 +15,7 @@ from pybernetes.apiserver.authn import impersonation
 from pybernetes.apiserver.authz import authorizer as authorizers
 from pybernetes.apiserver.flowcontrol import longrunning
 from pybernetes.apiserver.storage import collection as collections
+from pybernetes.kits import prometheus
 
 # Looks at a request, completes it, or refuses it with a StatusError; what takes time is answered with an awaitable.
 Check = Callable[[requests.Request], Awaitable[None] | None]
@@ -45,6 +46,7 @@ def build(
 
     async def handle(request: requests.Request) -> results.Result:
         seats: requests.Seats | None = None
+        timed: prometheus.Histogram | None = None
         entry: audit.Entry | None = None
         known = False
         began = metrics.now()
@@ -64,8 +66,10 @@ def build(
             if waiting is not None:
                 await waiting
             entered = limits.enter(request)
-            if entered is not None and entered.arrive is not None:
-                await entered.arrive()
+            if entered is not None:
+                if entered.arrive is not None:
+                    await metrics.keeping(request, entered.arrive())
+                timed = entered.executed
             seats = entered
             waiting = authorize(request)
             if waiting is not None:
@@ -74,15 +78,16 @@ def build(
             if type(result) is results.Listed and not request.loopback:
                 # It may be large: whoever sends it gives the seats back.
                 request.seats, seats = seats, None
+                request.sized = metrics.sizes(request)
         except collections.Unwritable as error:
             # A store that cannot write now is a 500 that says so, never a crash.
             failure = errors.internal(f"etcdserver: {error}")
-            metrics.count(request, failure.code, began)
+            metrics.count(request, failure.code, began, timed)
             if auditor is not None and entry is not None:
                 auditor.refused(request, entry, failure)
             raise failure from None
         except errors.StatusError as error:
-            metrics.count(request, error.code, began)
+            metrics.count(request, error.code, began, timed)
             if auditor is not None and entry is not None:
                 auditor.refused(request, entry, error)
             elif auditor is not None and not known:
@@ -94,7 +99,7 @@ def build(
                     auditor.abandoned(request, entry)
                 raise
             failure = _expired(request)
-            metrics.count(request, failure.code, began)
+            metrics.count(request, failure.code, began, timed)
             if auditor is not None and entry is not None:
                 auditor.refused(request, entry, failure)
             raise failure from None
@@ -109,9 +114,9 @@ def build(
         if auditor is not None and entry is not None:
             auditor.answered(request, entry, result)
         if type(result) in results.LASTING and longrunning.is_long(request.attributes):
-            metrics.last(request, getattr(result, "code", 200), began)
+            metrics.last(request, getattr(result, "code", 200), began, timed)
         else:
-            metrics.count(request, getattr(result, "code", 200), began)
+            metrics.count(request, getattr(result, "code", 200), began, timed)
         return result
 
     return handle

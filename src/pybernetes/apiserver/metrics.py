@@ -6,18 +6,16 @@ What is counted of a request costs less than a microsecond: one lookup of its se
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 
 from pybernetes.api import scheme
+from pybernetes.apiserver import durations, results
 from pybernetes.apiserver import request as requests
-from pybernetes.apiserver import results
 from pybernetes.kits import clock as clocks
 from pybernetes.kits import prometheus
 
-BOUNDS = (
-    *(0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0),
-    *(3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0),
-)
+# Of answers, in bytes.
+SIZES = prometheus.exponential(1000, 10, 7)
 REMEMBERED = 20_000
 READS = ("get", "list", "watch")
 UNKNOWN = ("", "", "", "")
@@ -42,14 +40,33 @@ class Running:
 class _Series:
     """Requests that are alike in all labels."""
 
-    __slots__ = ("codes", "labels", "lasting", "lasts", "timed")
+    __slots__ = ("codes", "labels", "lasting", "lasts", "less", "sizes", "timed")
 
     def __init__(self, labels: dict[str, str]) -> None:
         self.labels = labels
         self.codes: dict[int, int] = {}
-        self.timed = prometheus.Histogram(BOUNDS)
+        self.timed = durations.histogram()
+        # What there is to add to that so that it is without what others took: nearly always nothing.
+        self.less: prometheus.Histogram | None = None
+        self.sizes: prometheus.Histogram | None = None
         self.lasts = False
         self.lasting = 0
+
+    def keep(self, place: int, seconds: float, kept: float) -> None:
+        """Of a request that was counted with so many seconds at that place, others took so many."""
+        if self.less is None:
+            self.less = durations.histogram()
+        own = max(seconds - kept, 0.0)
+        self.less.counts[place] -= 1
+        self.less.sum -= seconds
+        self.less.observe(own)
+
+    def own(self) -> prometheus.Histogram:
+        """What the requests took without what others did."""
+        found = self.timed.by(durations.ALL)
+        if self.less is not None:
+            found.add(self.less)
+        return found.by(durations.SERVICE)
 
 
 class Metrics:
@@ -80,19 +97,40 @@ class Metrics:
         """Where the request is counted while it is answered."""
         return self._reading if request.attributes.verb in READS else self._writing
 
-    def count(self, request: requests.Request, code: int, began: float) -> None:
-        """The request has come to something."""
+    async def keeping(self, request: requests.Request, waiting: Awaitable[None]) -> None:
+        """Wait for something that is not counted as the request's own time."""
+        began = self.now()
+        try:
+            await waiting
+        finally:
+            request.kept += self.now() - began
+
+    def count(
+        self, request: requests.Request, code: int, began: float, executed: prometheus.Histogram | None = None
+    ) -> None:
+        """The request has come to something; `executed` is where else it is to be timed."""
         series = self._recent.get(request.attributes) or self._of(request)
         codes, timed = series.codes, series.timed
         codes[code] = codes.get(code, 0) + 1
         # As `Histogram.observe`, which is a call more.
         seconds = self.now() - began
-        timed.counts[bisect_left(BOUNDS, seconds)] += 1
+        place = bisect_left(durations.ALL, seconds)
+        timed.counts[place] += 1
         timed.sum += seconds
+        if executed is not None:
+            executed.counts[place] += 1
+            executed.sum += seconds
+        if request.kept:
+            series.keep(place, seconds, request.kept)
 
-    def last(self, request: requests.Request, code: int, began: float) -> None:
-        """The request goes on for as long as its client likes, and is timed when it has come to its end."""
+    def last(
+        self, request: requests.Request, code: int, began: float, executed: prometheus.Histogram | None = None
+    ) -> None:
+        """The request goes on for as long as its client likes, and is timed when it has come to its end; `executed`
+        is told how long it took to begin."""
         series = self._of(request)
+        if executed is not None:
+            executed.observe(self.now() - began)
         series.codes[code] = series.codes.get(code, 0) + 1
         series.lasts = True
         series.lasting += 1
@@ -105,6 +143,13 @@ class Metrics:
                 before()
 
         request.finished = finished
+
+    def sizes(self, request: requests.Request) -> Callable[[int], None]:
+        """What is to be told how large the answer is."""
+        series = self._recent.get(request.attributes) or self._of(request)
+        if series.sizes is None:
+            series.sizes = prometheus.Histogram(SIZES)
+        return series.sizes.observe
 
     def document(self) -> results.Document:
         families = (*self._requests(), *self._more(), *prometheus.process(self._started))
@@ -157,7 +202,19 @@ class Metrics:
             prometheus.HISTOGRAM,
             "Response latency distribution in seconds for each verb, dry run value, group, version, resource, "
             "subresource, scope and component.",
-            [(one.labels, one.timed) for one in ordered],
+            [(one.labels, one.timed.by(durations.REQUEST)) for one in ordered],
+        )
+        yield from _alike(
+            "apiserver_request_sli_duration_seconds",
+            "Response latency distribution (not counting webhook duration and priority & fairness queue wait times) in "
+            "seconds for each verb, group, version, resource, subresource, scope and component.",
+            [(one.labels, one.own()) for one in ordered if not one.labels["dry_run"]],
+        )
+        yield from _alike(
+            "apiserver_response_sizes",
+            "Response size distribution in bytes for each group, version, verb, resource, subresource, scope and "
+            "component.",
+            [(one.labels, one.sizes) for one in ordered if one.sizes is not None],
         )
         yield prometheus.Family(
             "apiserver_longrunning_requests",
@@ -184,6 +241,14 @@ class Metrics:
             "Counter of authenticated attempts.",
             [({"result": "success"}, total - refused), ({"result": "failure"}, refused)],
         )
+
+
+def _alike(
+    name: str, help_: str, samples: Iterable[tuple[dict[str, str], prometheus.Histogram]]
+) -> Iterator[prometheus.Family]:
+    """A family without the label of dry runs."""
+    shown = [({key: value for key, value in labels.items() if key != "dry_run"}, timed) for labels, timed in samples]
+    yield prometheus.Family(name, prometheus.HISTOGRAM, help_, shown)
 
 
 def _labels(key: Key) -> dict[str, str]:

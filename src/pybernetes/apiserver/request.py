@@ -15,6 +15,7 @@ import msgspec
 
 from pybernetes.api import selectors as selectors_
 from pybernetes.kits import clock as clocks
+from pybernetes.kits import prometheus
 
 
 class User(NamedTuple):
@@ -85,6 +86,11 @@ class Seats(Protocol):
     @property
     def arrive(self) -> Callable[[], Awaitable[None]] | None: ...
 
+    @property
+    def executed(self) -> prometheus.Histogram | None:
+        """By `durations.ALL`, where the request is to be timed by whoever counts it; None for who times itself."""
+        ...
+
     async def again(self) -> None: ...
 
     def leave(self) -> None: ...
@@ -137,6 +143,10 @@ class Request(msgspec.Struct, kw_only=True, dict=False):
     # What it holds until it has been sent, and who is told, in seconds, how long each of its steps kept the event loop.
     seats: Seats | None = None
     charge: Callable[[float], None] | None = None
+    # How long others have kept it, in seconds: who was before it in a queue, and webhooks.
+    kept: float = 0.0
+    # Told how many bytes its answer has, where that is counted.
+    sized: Callable[[int], None] | None = None
     _query: dict[str, str] | None = None
 
     @property

@@ -31,6 +31,19 @@ class Histogram:
         self.counts[bisect_left(self.bounds, value)] += 1
         self.sum += value
 
+    def by(self, bounds: Sequence[float]) -> Histogram:
+        """The same by some of its bounds alone."""
+        shown = Histogram(bounds)
+        for bound, count in zip((*self.bounds, math.inf), self.counts, strict=True):
+            shown.counts[bisect_left(bounds, bound)] += count
+        shown.sum = self.sum
+        return shown
+
+    def add(self, other: Histogram) -> None:
+        """Count what another of the same bounds has."""
+        self.counts = [mine + theirs for mine, theirs in zip(self.counts, other.counts, strict=True)]
+        self.sum += other.sum
+
 
 Labels = Mapping[str, str]
 

@@ -42,11 +42,11 @@ class Dumps:
             *("DispatchedRequests", "RejectedRequests", "TimedoutRequests", "CancelledRequests"),
         )
         for level in self._sorted():
-            rejected, timed_out = sum(level.rejected.values()), level.rejected_for("time-out")
+            rejected, timed_out = sum(level.rejected.values()), level.rejected_for(levels.TIMED_OUT)
             active = sum(bool(queue.waiting) for queue in level.queues)
             yield (
                 *(level.name, active, level.idle, False, level.waiting, level.executing),
-                *(sum(count.number for count in level.dispatched.values()), rejected, timed_out, timed_out),
+                *(sum(count.number for count in level.counts.values()), rejected, timed_out, timed_out),
             )
 
     def _queues(self) -> Iterator[Row]:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from pybernetes.api.types import flowcontrol_v1
 from pybernetes.apiserver import remembered
 from pybernetes.apiserver import request as requests
-from pybernetes.apiserver.flowcontrol import classify, levels, longrunning, sharding, shares, turns, widths
+from pybernetes.apiserver.flowcontrol import classify, levels, longrunning, metrics, sharding, shares, turns, widths
 from pybernetes.apiserver.resources.flowcontrol import mandatory
 from pybernetes.apiserver.storage import collection as collections
 from pybernetes.apiserver.storage import following, selection
@@ -80,7 +80,8 @@ class Fairness:
             width = widths.ONE
         else:
             width = self._width(request, level)
-        ticket = level.enter(found.narrow.flow, width, self._patience)
+        watches = request.attributes.verb == "watch"
+        ticket = level.enter(found.narrow.flow, width, self._patience, watches=watches)
         request.charge = None if level.exempt else ticket.charge
         if self._timer is None and (level.waiting or 2 * level.seats > level.limit) and not level.exempt:
             self._timer = self._clock.call_later(PERIOD, self._adjust)
@@ -147,7 +148,7 @@ class Fairness:
         )
         return Class(
             level=level,
-            narrow=levels.Narrow(level, flow),
+            narrow=levels.Narrow(level, flow, watches=attributes.verb == "watch"),
             head=head.encode(),
             one_seat=level.exempt or attributes.verb == "get" or not attributes.is_resource,
         )
@@ -211,39 +212,7 @@ class Fairness:
 
     def families(self) -> Iterator[prometheus.Family]:
         """For /metrics."""
-        gauges: tuple[tuple[str, str, Callable[[levels.Level], float]], ...] = (
-            ("nominal_limit_seats", "Nominal number of execution seats", lambda level: level.bounds.nominal),
-            ("lower_limit_seats", "Lower bound on the number of execution seats", lambda level: level.bounds.least),
-            ("upper_limit_seats", "Upper bound on the number of execution seats", lambda level: level.bounds.most),
-            ("current_limit_seats", "Current number of execution seats", lambda level: level.limit),
-            ("current_executing_seats", "Seats of the requests that are executing", lambda level: level.seats),
-            ("current_inqueue_requests", "Requests that are waiting in queues", lambda level: level.waiting),
-            ("current_executing_requests", "Requests that are executing", lambda level: level.executing),
-        )
-        for name, help_, value in gauges:
-            samples = [({"priority_level": at}, value(level)) for at, level in self.levels.items()]
-            help_ = f"{help_} of each priority level"
-            yield prometheus.Family(f"apiserver_flowcontrol_{name}", prometheus.GAUGE, help_, samples)
-        yield prometheus.Family(
-            "apiserver_flowcontrol_dispatched_requests_total",
-            prometheus.COUNTER,
-            "Number of requests executed by API Priority and Fairness subsystem",
-            [
-                ({"flow_schema": schema, "priority_level": at}, count.number)
-                for at, level in self.levels.items()
-                for schema, count in level.dispatched.items()
-            ],
-        )
-        yield prometheus.Family(
-            "apiserver_flowcontrol_rejected_requests_total",
-            prometheus.COUNTER,
-            "Number of requests rejected by API Priority and Fairness subsystem",
-            [
-                ({"flow_schema": schema, "priority_level": at, "reason": reason}, number)
-                for at, level in self.levels.items()
-                for (schema, reason), number in level.rejected.items()
-            ],
-        )
+        return metrics.families(self.levels)
 
 
 def _is_fixed(obj: Any) -> bool:

@@ -14,6 +14,7 @@ class _Kind:
     """Requests of one kind: a ticket for as many as there are. Nobody waits."""
 
     arrive = None
+    executed = None
 
     def __init__(self, limit: int) -> None:
         self.limit = limit

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from pybernetes.api import errors
 from pybernetes.api.types import flowcontrol_v1
-from pybernetes.apiserver.flowcontrol import dropped, sharding, shares, turns, widths
+from pybernetes.apiserver.flowcontrol import counts, dropped, sharding, shares, turns, widths
 from pybernetes.kits import clock as clocks
 
 # What a request is charged before it is known how long it takes, in seconds.
@@ -31,6 +31,7 @@ LEAST = 0.0001
 LEARNT = 0.2
 # Stands for a part of an answer among the widths.
 PART = 0
+TIMED_OUT = "time-out"
 REFUSED = "Too many requests, please try again later."
 
 
@@ -54,28 +55,38 @@ class Queue:
         self.executing = 0
 
 
-class Count:
-    """How many requests of one schema a level has let in."""
-
-    __slots__ = ("number",)
-
-    def __init__(self) -> None:
-        self.number = 0
-
-
 class Ticket:
     """The seats of one request; `arrive`, if there is one, waits for them, `leave` gives them back."""
 
-    __slots__ = ("_began", "_expected", "_step", "arrive", "flow", "granted", "level", "queue", "width")
+    __slots__ = (
+        "_began",
+        "_expected",
+        "_step",
+        "_timed",
+        "arrive",
+        "count",
+        "flow",
+        "granted",
+        "level",
+        "queue",
+        "width",
+    )
 
-    def __init__(self, level: Level, flow: Flow, width: widths.Width, queue: Queue | None = None) -> None:
+    # It is timed here, from when it has its seats to when it gives them back.
+    executed = None
+
+    def __init__(
+        self, level: Level, flow: Flow, width: widths.Width, queue: Queue | None = None, *, watches: bool = False
+    ) -> None:
         self.level = level
         self.flow = flow
         self.width = width
         self.queue = queue
+        self.count = level.counted(flow.schema)
+        self._timed = self.count.watched if watches else self.count.executed
         self.arrive: Callable[[], Awaitable[None]] | None = None
         self.granted: asyncio.Future[None] | None = None
-        self._began: float | None = None
+        self._began = 0.0
         # What its next step on the event loop has been charged beforehand, and what kind of step that is.
         self._expected = 0.0
         self._step = PART
@@ -100,20 +111,23 @@ class Ticket:
             await self.level.another_turn(self)
 
     def leave(self) -> None:
-        self.level.left(self, 0.0 if self._began is None else self.level.now() - self._began)
+        seconds = self.level.now() - self._began
+        self._timed.observe(seconds)
+        self.level.left(self, seconds)
 
 
 class Narrow:
     """The ticket of all requests of a flow that take one seat at once, as most do: it is counted, and no more."""
 
-    __slots__ = ("_count", "_level", "charge", "flow")
+    __slots__ = ("_count", "_level", "charge", "executed", "flow")
 
     arrive = None
 
-    def __init__(self, level: Level, flow: Flow) -> None:
+    def __init__(self, level: Level, flow: Flow, *, watches: bool = False) -> None:
         self._level = level
         self.flow = flow
-        self._count = level.counted(flow.schema)
+        self._count = count = level.counted(flow.schema)
+        self.executed = count.watched if watches else count.executed
         self.charge: Callable[[float], None] | None = None if level.exempt else level.charge
 
     def take(self) -> bool:
@@ -121,20 +135,20 @@ class Narrow:
         level = self._level
         if not level.exempt and (level.seats >= level.limit or level.waiting or not level.turns.lets(level)):
             return False
-        level.executing += 1
+        count = self._count
+        count.executing += 1
+        count.number += 1
         level.seats += 1
         if level.seats > level.peak:
             level.peak = level.seats
-        self._count.number += 1
         return True
 
     async def again(self) -> None:
         """It is too small to be sent in parts."""
 
     def leave(self) -> None:
-        level = self._level
-        level.executing -= 1
-        level.give_back(1)
+        self._count.executing -= 1
+        self._level.give_back(1)
 
 
 class Level:
@@ -152,10 +166,11 @@ class Level:
         self.used = 0.0
         self.now = clock.monotonic
         self.queues: list[Queue] = []
-        self.seats = self.waiting = self.executing = 0
+        self.seats = self.waiting = 0
         self.peak = 0
         self.smoothed = 0.0
-        self.dispatched: dict[str, Count] = {}
+        # By the schemas that lead here.
+        self.counts: dict[str, counts.Count] = {}
         self.rejected: Counter[tuple[str, str]] = Counter()
         self._dropped = dropped.Dropped()
         self._time = 0.0
@@ -191,18 +206,25 @@ class Level:
         return sum(number for (_, why), number in self.rejected.items() if why == reason)
 
     @property
+    def executing(self) -> int:
+        return sum(count.executing for count in self.counts.values())
+
+    @property
     def idle(self) -> bool:
         return not self.waiting and not self.executing
 
-    def counted(self, schema: str) -> Count:
-        return self.dispatched.setdefault(schema, Count())
+    def counted(self, schema: str) -> counts.Count:
+        found = self.counts.get(schema)
+        if found is None:
+            found = self.counts[schema] = counts.Count()
+        return found
 
-    def enter(self, flow: Flow, width: widths.Width, patience: float) -> Ticket:
+    def enter(self, flow: Flow, width: widths.Width, patience: float, *, watches: bool = False) -> Ticket:
         """Seats for a request, now or, within so many seconds, later. Raises StatusError 429."""
         # Where nobody can wait, nobody is sent away only because others take their turn.
         is_turn = not self._queues or (not self.waiting and self.turns.lets(self))
         if self.exempt or (is_turn and self._takes(width.most)):
-            ticket = Ticket(self, flow, width)
+            ticket = Ticket(self, flow, width, watches=watches)
             self._grant(ticket)
             return ticket
         if not self._queues:
@@ -210,7 +232,7 @@ class Level:
         queue = self._chosen(flow)
         if len(queue.waiting) >= self._longest and self.seats >= self.limit:
             raise self._refusal(flow, "queue-full")
-        ticket = Ticket(self, flow, width, queue)
+        ticket = Ticket(self, flow, width, queue, watches=watches)
         granted = asyncio.get_running_loop().create_future()
         ticket.granted = granted
         ticket.arrive = functools.partial(self._wait, ticket, queue, granted, patience)
@@ -224,13 +246,15 @@ class Level:
 
     def left(self, ticket: Ticket, seconds: float) -> None:
         """A request is done, after so long; its seats come back now, or when its watchers have been told."""
-        self.executing -= 1
-        width, queue = ticket.width, ticket.queue
+        width, queue, count = ticket.width, ticket.queue, ticket.count
+        count.executing -= 1
+        count.more -= width.most - 1
         if queue is not None:
             queue.executing -= 1
             queue.start += (max(seconds, LEAST) - ESTIMATE) * width.seats
         if width.lingering:
-            self._clock.call_later(width.seconds, lambda: self.give_back(width.most))
+            count.more += width.most
+            self._clock.call_later(width.seconds, lambda: self._give_back_later(count, width.most))
         else:
             self.give_back(width.most)
 
@@ -263,6 +287,10 @@ class Level:
         return self._admit_part() if seconds is None else seconds
 
     # -- inside
+
+    def _give_back_later(self, count: counts.Count, seats: int) -> None:
+        count.more -= seats
+        self.give_back(seats)
 
     def _admit_part(self) -> float | None:
         while self._parts:
@@ -301,13 +329,14 @@ class Level:
         return self.seats + seats <= self.limit or not self.executing
 
     def _grant(self, ticket: Ticket) -> None:
-        self.executing += 1
+        count = ticket.count
+        count.executing += 1
+        count.more += ticket.width.most - 1
+        count.number += 1
         self.seats += ticket.width.most
-        self.counted(ticket.flow.schema).number += 1
         if self.seats > self.peak:
             self.peak = self.seats
-        if ticket.queue is not None or ticket.width.seats > 1:
-            ticket.begin()
+        ticket.begin()
 
     def _chosen(self, flow: Flow) -> Queue:
         """Of the flow's hand the queue with the least work waiting; of equal ones another one each time."""
@@ -320,17 +349,22 @@ class Level:
         )
 
     async def _wait(self, ticket: Ticket, queue: Queue, granted: asyncio.Future[None], patience: float) -> None:
+        came = self.now()
+
         def expire() -> None:
             if not granted.done():
                 self._remove(ticket, queue)
-                granted.set_exception(self._refusal(ticket.flow, "time-out"))
+                ticket.count.refused.observe(self.now() - came)
+                granted.set_exception(self._refusal(ticket.flow, TIMED_OUT))
 
         timer = self._clock.call_later(patience, expire)
         try:
             await granted
+            ticket.count.waited.observe(self.now() - came)
         except asyncio.CancelledError:
             if granted.cancelled():
                 self._remove(ticket, queue)
+                ticket.count.refused.observe(self.now() - came)
             elif granted.exception() is None:
                 # It was let in, and will not come.
                 ticket.leave()
@@ -351,5 +385,7 @@ class Level:
 
     def _refusal(self, flow: Flow, reason: str) -> errors.StatusError:
         self.rejected[flow.schema, reason] += 1
+        if reason != TIMED_OUT:
+            self.counted(flow.schema).refused.observe(0.0)
         self._dropped.note(int(self._clock.time()))
         return errors.too_many_requests(REFUSED, self._dropped.retry_after)

@@ -173,13 +173,15 @@ class Responder:
         *,
         headers: Sequence[tuple[str, str]] = (),
     ) -> None:
-        if len(body) > compression.THRESHOLD and request.method == "GET":
-            if compression.accepted(request.header("accept-encoding")):
-                body = await compression.packed(body)
-                headers = (*headers, *compression.HEADERS)
-            if len(body) > LARGE:
-                await self._write_large(connection, request, body, content_type, headers)
-                return
+        is_large = len(body) > compression.THRESHOLD and request.method == "GET"
+        if is_large and compression.accepted(request.header("accept-encoding")):
+            body = await compression.packed(body)
+            headers = (*headers, *compression.HEADERS)
+        if request.sized is not None:
+            request.sized(len(body))
+        if is_large and len(body) > LARGE:
+            await self._write_large(connection, request, body, content_type, headers)
+            return
         self._write_body(connection, request, code, body, content_type, headers=headers)
 
     def _write_body(

@@ -97,7 +97,15 @@ async def test_a_level_without_seats_serves_one_at_a_time() -> None:
         # Nobody has allowed her anything: she was let in one after the other to be told so.
         assert {error.code for error in answers if isinstance(error, errors.StatusError)} == {403}
         metrics = await cluster.client().raw("/metrics")
-        assert 'dispatched_requests_total{flow_schema="eves",priority_level="tight"} 5' in metrics
+        for counted in (
+            'dispatched_requests_total{flow_schema="eves",priority_level="tight"} 5',
+            'current_executing_requests{flow_schema="eves",priority_level="tight"} 0',
+            'current_inqueue_seats{flow_schema="eves",priority_level="tight"} 0',
+            'request_wait_duration_seconds_count{flow_schema="eves",priority_level="tight",execute="true"} 5',
+            'request_execution_seconds_count{flow_schema="eves",priority_level="tight",type="regular"} 5',
+        ):
+            assert f"\napiserver_flowcontrol_{counted}\n" in metrics
+        assert 'wait_duration_seconds_count{flow_schema="exempt"' not in metrics
         dumped = await cluster.client().raw("/debug/api_priority_and_fairness/dump_priority_levels")
         assert "\ntight,\t0,\ttrue,\tfalse,\t0,\t0,\t5,\t0,\t0,\t0\n" in dumped
         for name in ("dump_queues", "dump_requests"):

@@ -260,7 +260,7 @@ async def test_those_that_take_one_seat_at_once_share_a_ticket() -> None:
     other = Request(of)
     await finished(waiting, other)
     assert of.idle
-    assert of.dispatched["a"].number == 4
+    assert of.counts["a"].number == 4
 
 
 async def test_a_new_configuration_is_taken_over() -> None:
@@ -289,3 +289,34 @@ def test_those_sent_away_stay_away_longer_the_more_they_are() -> None:
     for second in range(100, 140):
         found.note(second * 40)
     assert found.retry_after == 1
+
+
+async def test_how_long_they_wait_and_take() -> None:
+    clock = VirtualClock()
+    of = level(clock, 1)
+    first, second, third = (Request(of) for _ in range(3))
+    await settle()
+    await clock.advance(3)
+    await finished(first)
+    assert second.runs
+    await clock.advance(13)
+    assert isinstance(third.task.exception(), errors.StatusError)
+    await finished(second)
+    count = of.counts["a"]
+    waits, executed = count.waits(), count.executed
+    assert (waits.counts[0], sum(waits.counts), waits.sum) == (1, 2, 3)
+    assert (sum(count.refused.counts), count.refused.sum) == (1, 15)
+    assert (sum(executed.counts), executed.sum) == (2, 16)
+    assert not any(count.watched.counts)
+
+
+async def test_seats_of_a_schema_come_back_when_watchers_have_been_told() -> None:
+    clock = VirtualClock()
+    of = level(clock, 10)
+    written = of.enter(flow(), widths.Width(1, 3, 0.05), 15.0)
+    count = of.counts["a"]
+    assert (count.executing, count.seats) == (1, 3)
+    written.leave()
+    assert (count.executing, count.seats) == (0, 3)
+    await clock.advance(0.1)
+    assert (count.executing, count.seats, of.seats) == (0, 0, 0)
