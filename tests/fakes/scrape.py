@@ -9,6 +9,12 @@ _NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
 _LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\["\\n])*)"')
 _SAMPLE = re.compile(rf"({_NAME})(?:\{{(.*)\}})? (\S+)")
 _SUFFIXES = {"histogram": ("_bucket", "_sum", "_count"), "counter": ("",), "gauge": ("",)}
+# Upstream's counters that are not called so.
+_IRREGULAR = (
+    "authentication_attempts",
+    "apiserver_admission_webhook_fail_open_count",
+    "apiserver_admission_webhook_rejection_count",
+)
 
 
 class Sample(NamedTuple):
@@ -41,7 +47,7 @@ def parse(text: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
             assert key not in found, f"{line} comes twice"
             found[key] = sample.value
     for name, kind in kinds.items():
-        assert (kind == "counter") == name.endswith("_total") or name == "authentication_attempts", name
+        assert (kind == "counter") == name.endswith("_total") or name in _IRREGULAR, name
         if kind == "histogram":
             _check_buckets(name, found)
     return found

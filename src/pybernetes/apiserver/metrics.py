@@ -103,7 +103,7 @@ class Metrics:
         try:
             await waiting
         finally:
-            request.kept += self.now() - began
+            request.keep(self.now() - began)
 
     def count(
         self, request: requests.Request, code: int, began: float, executed: prometheus.Histogram | None = None

@@ -156,6 +156,10 @@ class Request(msgspec.Struct, kw_only=True, dict=False):
             self._query = parse_query(self.raw_query) if self.raw_query else {}
         return self._query
 
+    def keep(self, seconds: float) -> None:
+        """Others have kept it for so long."""
+        self.kept += seconds
+
     def flag(self, name: str) -> bool:
         """A boolean parameter as upstream reads it: present and not "false" or "0"."""
         value = self.query.get(name)

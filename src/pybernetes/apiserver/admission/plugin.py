@@ -5,8 +5,8 @@ Plugins say what concerns them, so that for each kind of request there is a shor
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple
 
 import msgspec
 
@@ -30,7 +30,8 @@ class Attributes(msgspec.Struct, kw_only=True):
     to replace by another of its type; of a CONNECT it is the options, as a tree.
 
     `options` makes the tree of the write's options (CreateOptions, ...). `warnings` and `annotations` are the
-    request's: what the client is told, and what is noted for the audit.
+    request's: what the client is told, and what is noted for the audit; `kept` is told how long others kept it, in
+    seconds.
     """
 
     operation: str
@@ -45,6 +46,7 @@ class Attributes(msgspec.Struct, kw_only=True):
     options: Callable[[], Tree | None] = lambda: None
     warnings: list[str] = []
     annotations: dict[str, str] = {}
+    kept: Callable[[float], None] = lambda seconds: None
     # A plugin that changed something asks that earlier ones look again; it happens once, and they see that it does.
     again: bool = False
     is_again: bool = False
@@ -102,11 +104,20 @@ class Plugin:
     async def validate(self, attributes: Attributes) -> None:
         """Refuse what is written, or let it pass."""
 
+    def families(self) -> Iterable[prometheus.Family]:
+        """What else there is to tell in /metrics."""
+        return ()
+
     async def close(self) -> None:
         """The server ends."""
 
 
-Step = Callable[[Attributes], Awaitable[None]]
+class Step(NamedTuple):
+    """What a plugin does in a step; `passed` and `refused` are how long it took to."""
+
+    run: Callable[[Attributes], Awaitable[None]]
+    passed: prometheus.Histogram
+    refused: prometheus.Histogram
 
 
 class Admission:
@@ -117,17 +128,18 @@ class Admission:
         self._now = now
         # By step, operation, and whether it was refused.
         self._timed: dict[tuple[str, str, bool], prometheus.Histogram] = {}
+        # By plugin, step, operation, and whether it was refused.
+        self._plugins_timed: dict[tuple[str, str, str, bool], prometheus.Histogram] = {}
         self._steps: dict[tuple[str, str, str, str], tuple[list[Step], list[Step]]] = {}
 
     async def admit(self, attributes: Attributes) -> None:
         began, refused = self._now(), True
         try:
-            for step in self._of(attributes)[0]:
-                await step(attributes)
+            steps = self._of(attributes)[0]
+            await self._run(steps, attributes, began)
             if attributes.again:
                 attributes.is_again = True
-                for step in self._of(attributes)[0]:
-                    await step(attributes)
+                await self._run(steps, attributes, self._now())
             refused = False
         finally:
             self._observe("admit", attributes.operation, refused, began)
@@ -135,8 +147,7 @@ class Admission:
     async def validate(self, attributes: Attributes) -> None:
         began, refused = self._now(), True
         try:
-            for step in self._of(attributes)[1]:
-                await step(attributes)
+            await self._run(self._of(attributes)[1], attributes, began)
             refused = False
         finally:
             self._observe("validate", attributes.operation, refused, began)
@@ -153,6 +164,19 @@ class Admission:
                 for (step, operation, refused), timed in self._timed.items()
             ],
         )
+        yield prometheus.Family(
+            "apiserver_admission_controller_admission_duration_seconds",
+            prometheus.HISTOGRAM,
+            "Admission controller latency histogram in seconds, identified by name and broken out for each operation "
+            "and API resource and type (validate or admit).",
+            [
+                ({"name": name, "operation": operation, "rejected": str(refused).lower(), "type": step}, timed)
+                for (name, step, operation, refused), timed in self._plugins_timed.items()
+                if any(timed.counts)
+            ],
+        )
+        for one in self._plugins:
+            yield from one.families()
 
     async def close(self) -> None:
         for plugin in self._plugins:
@@ -162,6 +186,19 @@ class Admission:
         """All there is to ask where nothing is written."""
         await self.admit(attributes)
         await self.validate(attributes)
+
+    async def _run(self, steps: Sequence[Step], attributes: Attributes, began: float) -> None:
+        """One after the other; one ends where the next begins, so that the clock is read once for each."""
+        now = self._now
+        for run, passed, refused in steps:
+            try:
+                await run(attributes)
+            except BaseException:
+                refused.observe(now() - began)
+                raise
+            ended = now()
+            passed.observe(ended - began)
+            began = ended
 
     def _observe(self, step: str, operation: str, refused: bool, began: float) -> None:
         at = (step, operation, refused)
@@ -177,7 +214,22 @@ class Admission:
         if found is None:
             asked = [one for one in self._plugins if one.handles(attributes.operation, attributes.resource)]
             found = self._steps[at] = (
-                [one.admit for one in asked if type(one).admit is not Plugin.admit],
-                [one.validate for one in asked if type(one).validate is not Plugin.validate],
+                [
+                    self._step(one, "admit", attributes.operation, one.admit)
+                    for one in asked
+                    if type(one).admit is not Plugin.admit
+                ],
+                [
+                    self._step(one, "validate", attributes.operation, one.validate)
+                    for one in asked
+                    if type(one).validate is not Plugin.validate
+                ],
             )
         return found
+
+    def _step(self, asked: Plugin, type_: str, operation: str, run: Callable[[Attributes], Awaitable[None]]) -> Step:
+        passed, refused = (
+            self._plugins_timed.setdefault((asked.name, type_, operation, is_refused), prometheus.Histogram(BOUNDS))
+            for is_refused in (False, True)
+        )
+        return Step(run, passed, refused)

@@ -46,6 +46,7 @@ async def create_object(
         options=functools.partial(options.tree, request, "PatchOptions" if applied else "CreateOptions"),
         warnings=request.warnings,
         annotations=request.annotations,
+        kept=request.keep,
     )
     _default(scope, obj)
     if not applied:

@@ -176,6 +176,7 @@ async def _delete_once(
             options=functools.partial(_options_tree, options),
             warnings=request.warnings,
             annotations=request.annotations,
+            kept=request.keep,
         )
         await scope.admission.admit(attributes)
         await scope.admission.validate(attributes)

@@ -38,6 +38,7 @@ async def admitted(scope: scopes.Scope, request: requests.Request, obj: T) -> T:
         options=functools.partial(options.tree, request, "CreateOptions"),
         warnings=request.warnings,
         annotations=request.annotations,
+        kept=request.keep,
     )
     await scope.admission.admit(attributes)
     await scope.admission.validate(attributes)
@@ -59,6 +60,7 @@ async def connected(scope: scopes.Scope, request: requests.Request, pairs: list[
         obj={"kind": kind, "apiVersion": "v1", **_tree(at, pairs)},
         warnings=request.warnings,
         annotations=request.annotations,
+        kept=request.keep,
     )
     await scope.admission.connect(attributes)
 

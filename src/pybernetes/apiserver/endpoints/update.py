@@ -136,6 +136,7 @@ async def _write_once(
         options=functools.partial(options.tree, request, OPTIONS.get(request.method, "CreateOptions")),
         warnings=request.warnings,
         annotations=request.annotations,
+        kept=request.keep,
     )
     _prepare(scope, request, new, old, subresource)
     if not applied:

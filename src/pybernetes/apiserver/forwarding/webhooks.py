@@ -42,6 +42,14 @@ _ANSWERS = {
 Config = admissionregistration_v1.WebhookClientConfig | apiextensions_v1.WebhookClientConfig
 
 
+class AnswerError(OSError):
+    """A webhook answered with an HTTP status that is no success: `code`."""
+
+    def __init__(self, code: int, why: str) -> None:
+        super().__init__(why)
+        self.code = code
+
+
 class Webhooks:
     """`services` finds the servers behind Services."""
 
@@ -169,11 +177,13 @@ def _decoded(code: int, body: bytes) -> Any:
     except codecs.DecodeError:
         status = None
     if isinstance(status, dict) and status.get("kind") == "Status" and isinstance(status.get("message"), str):
-        raise OSError(status["message"])
+        raise AnswerError(code, status["message"])
     if code == 403 and text:
-        raise OSError(text)
+        raise AnswerError(code, text)
     if code in _ANSWERS:
-        raise OSError(_ANSWERS[code])
+        raise AnswerError(code, _ANSWERS[code])
     if code >= 500:
-        raise OSError(f'an error on the server ("{text or "unknown"}") has prevented the request from succeeding')
-    raise OSError(f"the server responded with the status code {code} but did not return more information")
+        raise AnswerError(
+            code, f'an error on the server ("{text or "unknown"}") has prevented the request from succeeding'
+        )
+    raise AnswerError(code, f"the server responded with the status code {code} but did not return more information")

@@ -2,10 +2,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from pybernetes.api import errors
 from pybernetes.apiserver.admission import plugin
 from pybernetes.apiserver.resources.core import pods
-from pybernetes.kits import clock
+from pybernetes.kits import clock, prometheus
 from tests.fakes import apiserver as fakes
+from tests.fakes import scrape
 
 
 def attributes(operation: str = plugin.CREATE, **given: Any) -> plugin.Attributes:
@@ -45,6 +49,27 @@ async def test_a_change_brings_one_more_round() -> None:
     admission = plugin.Admission([Noting(log, "one"), Noting(log, "two", changes=True)], clock.VirtualClock().monotonic)
     await admission.admit(attributes())
     assert log == ["one", "two", "one again", "two again"]
+
+
+class Refusing(plugin.Plugin):
+    name = "Refusing"
+
+    async def validate(self, attributes: plugin.Attributes) -> None:
+        raise attributes.forbidden("no")
+
+
+async def test_each_plugin_is_timed_by_itself() -> None:
+    admission = plugin.Admission([Noting([], "one"), Refusing()], clock.VirtualClock().monotonic)
+    await admission.admit(attributes())
+    with pytest.raises(errors.StatusError):
+        await admission.validate(attributes())
+    found = scrape.parse(prometheus.text(admission.families()))
+    name = "apiserver_admission_controller_admission_duration_seconds_count"
+    counted = {
+        (labels["name"], labels["type"], labels["rejected"]): value
+        for labels, value in ((dict(key[1]), value) for key, value in found.items() if key[0] == name)
+    }
+    assert counted == {("", "admit", "false"): 1, ("Refusing", "validate", "true"): 1}
 
 
 def test_what_it_is_about() -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from pybernetes.api import errors
 from pybernetes.api.types import admissionregistration_v1, meta_v1
 from pybernetes.apiserver.admission import forms, hosts, matching, plugin
 from pybernetes.apiserver.admission import rounds as rounds_
-from pybernetes.apiserver.admission.policies import bound
+from pybernetes.apiserver.admission.policies import bound, checks
 from pybernetes.apiserver.authz import answers
+from pybernetes.kits import prometheus
 
 if TYPE_CHECKING:
     from pybernetes.apiserver.admission.policies import mutations
@@ -25,8 +28,12 @@ class MutatingAdmissionPolicy(plugin.Plugin):
             host,
             ("mutatingadmissionpolicies", admissionregistration_v1.MutatingAdmissionPolicy),
             ("mutatingadmissionpolicybindings", admissionregistration_v1.MutatingAdmissionPolicyBinding),
-            _compiled,
+            functools.partial(_compiled, host.clock.monotonic),
         )
+        self._checks = checks.Checks("mutating")
+
+    def families(self) -> Iterable[prometheus.Family]:
+        return self._checks.families()
 
     async def admit(self, attributes: plugin.Attributes) -> None:
         if not len(self._bound) or matching.is_exempt(attributes):
@@ -69,25 +76,28 @@ class MutatingAdmissionPolicy(plugin.Plugin):
         namespace = self._bound.namespace_object(attributes)
         unchanged = form.obj
 
-        def change(known: answers.Answers) -> list[str]:
+        def change(known: answers.Answers) -> list[mutations.Outcome]:
             form.obj = unchanged
             return compiled.change(form, known, param=one.param.tree, namespace=namespace)
 
-        failed = await answers.settled(authorizer, change)
+        outcomes = await answers.settled(authorizer, change)
+        for seconds, problem in outcomes:
+            kind = checks.kind_of(problem) if problem else checks.NO_ERROR
+            self._checks.observe(one.policy.name, one.binding.metadata.name, seconds, error=kind)
         if rounds_.encoded(form.obj) != before:
             await shown.change(form, form.obj)
             rounds.require()
             attributes.again = True
         if one.policy.declared.spec.reinvocationPolicy == "IfNeeded":
             rounds.invoked.add(key)
-        return [bound.Problem(one.policy, one.binding, why) for why in failed]
+        return [bound.Problem(one.policy, one.binding, outcome.problem) for outcome in outcomes if outcome.problem]
 
 
-def _compiled(policy: Any) -> mutations.Mutations:
+def _compiled(now: Callable[[], float], policy: Any) -> mutations.Mutations:
     # The language is loaded when the first policy is asked.
     from pybernetes.apiserver.admission.policies import mutations
 
-    return mutations.Mutations(policy)
+    return mutations.Mutations(policy, now)
 
 
 def _refused(attributes: plugin.Attributes, problems: list[bound.Problem]) -> errors.StatusError:

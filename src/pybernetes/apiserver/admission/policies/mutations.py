@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from pybernetes.api import codecs, errors, shape, strictness
@@ -26,8 +27,18 @@ class _Mutation(NamedTuple):
     expression: expressions.Expression
 
 
+class Outcome(NamedTuple):
+    """Of one mutation: how long it took, and what went wrong with one that made nothing."""
+
+    seconds: float
+    problem: str = ""
+
+
 class Mutations:
-    def __init__(self, policy: admissionregistration_v1.MutatingAdmissionPolicy) -> None:
+    """`now` is a clock's monotonic time."""
+
+    def __init__(self, policy: admissionregistration_v1.MutatingAdmissionPolicy, now: Callable[[], float]) -> None:
+        self._now = now
         spec = policy.spec
         plain = language.Compiler(params=spec.paramKind is not None)
         self._conditions = expressions.Conditions(plain, spec.matchConditions, ignores=spec.failurePolicy == "Ignore")
@@ -38,9 +49,9 @@ class Mutations:
         """Raises ConditionsError."""
         return self._conditions.hold(expressions.Evaluation(form, authorizer, params=param))
 
-    def change(self, form: forms.Form, authorizer: answers.Answers, *, param: Any, namespace: Any) -> list[str]:
-        """Put what they make into the form, one after the other; what went wrong with those that made nothing."""
-        failed = []
+    def change(self, form: forms.Form, authorizer: answers.Answers, *, param: Any, namespace: Any) -> list[Outcome]:
+        """Put what they make into the form, one after the other."""
+        outcomes = []
         for mutation in self._mutations:
             # Each sees what the ones before it changed, and so do the variables.
             evaluation = expressions.Evaluation(
@@ -50,11 +61,13 @@ class Mutations:
                 namespace=namespace,
                 variables=self._variables,
             )
+            began, problem = self._now(), ""
             try:
                 form.obj = _changed(form, mutation, evaluation)
             except (environment.EvaluationError, MutationError) as error:
-                failed.append(str(error))
-        return failed
+                problem = str(error)
+            outcomes.append(Outcome(self._now() - began, problem))
+        return outcomes
 
 
 def _compiled(compiler: language.Compiler, mutation: admissionregistration_v1.Mutation) -> _Mutation:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pybernetes.api import codecs, errors
 from pybernetes.api.types import admissionregistration_v1, meta_v1
 from pybernetes.apiserver.admission import forms, hosts, matching, plugin
-from pybernetes.apiserver.admission.policies import bound
+from pybernetes.apiserver.admission.policies import bound, checks
 from pybernetes.apiserver.authz import answers
+from pybernetes.kits import prometheus
 
 if TYPE_CHECKING:
     from pybernetes.apiserver.admission.policies import validations
@@ -36,8 +38,12 @@ class ValidatingAdmissionPolicy(plugin.Plugin):
             host,
             ("validatingadmissionpolicies", admissionregistration_v1.ValidatingAdmissionPolicy),
             ("validatingadmissionpolicybindings", admissionregistration_v1.ValidatingAdmissionPolicyBinding),
-            _compiled,
+            functools.partial(_compiled, host.clock.monotonic),
         )
+        self._checks = checks.Checks("validating")
+
+    def families(self) -> Iterable[prometheus.Family]:
+        return self._checks.families()
 
     async def validate(self, attributes: plugin.Attributes) -> None:
         if not len(self._bound) or matching.is_exempt(attributes):
@@ -64,9 +70,9 @@ class ValidatingAdmissionPolicy(plugin.Plugin):
                 said = annotations.setdefault(f"{found.policy.name}/{key}", [])
                 if value not in said:
                     said.append(value[:_LONGEST_ANNOTATION])
-            denials += [
-                Denial(found.policy.name, found.binding.metadata.name, why) for why in result.failed_annotations
-            ]
+            for why in result.failed_annotations:
+                denials.append(Denial(found.policy.name, found.binding.metadata.name, why))
+                self._count(found, why, 0.0, "deny")
         attributes.note({key: ", ".join(said) for key, said in annotations.items()})
         if denials:
             raise _refused(attributes, denials[0])
@@ -81,6 +87,11 @@ class ValidatingAdmissionPolicy(plugin.Plugin):
         binding = found.binding
         actions = binding.spec.validationActions
         name = binding.metadata.name
+        if decision.admitted:
+            self._count(found, decision.message, decision.seconds, "allow")
+            return []
+        for action in actions:
+            self._count(found, decision.message, decision.seconds, action.lower())
         if "Audit" in actions:
             said = {
                 "message": decision.message,
@@ -97,12 +108,16 @@ class ValidatingAdmissionPolicy(plugin.Plugin):
             return [Denial(found.policy.name, name, decision.message, decision.reason)]
         return []
 
+    def _count(self, found: bound.Invocation[validations.Validations], said: str, seconds: float, action: str) -> None:
+        policy, binding = found.policy.name, found.binding.metadata.name
+        self._checks.observe(policy, binding, seconds, error=checks.kind_of(said), action=action)
 
-def _compiled(policy: Any) -> validations.Validations:
+
+def _compiled(now: Callable[[], float], policy: Any) -> validations.Validations:
     # The language is loaded when the first policy is asked.
     from pybernetes.apiserver.admission.policies import validations
 
-    return validations.Validations(policy)
+    return validations.Validations(policy, now)
 
 
 def _refused(attributes: plugin.Attributes, denial: Denial) -> errors.StatusError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from pybernetes.api.cel import admission as language
@@ -15,11 +16,16 @@ _LONGEST_MESSAGE = 5 * 1024
 
 
 class Decision(NamedTuple):
-    """A validation that does not hold, or of which that cannot be told."""
+    """A validation that does not hold, or of which that cannot be told: then it may be `admitted` nevertheless.
+
+    `seconds` is how long it took to find out.
+    """
 
     place: int
     message: str
     reason: str = "Invalid"
+    admitted: bool = False
+    seconds: float = 0.0
 
 
 class Result(NamedTuple):
@@ -40,7 +46,10 @@ class _Validation(NamedTuple):
 
 
 class Validations:
-    def __init__(self, policy: admissionregistration_v1.ValidatingAdmissionPolicy) -> None:
+    """`now` is a clock's monotonic time."""
+
+    def __init__(self, policy: admissionregistration_v1.ValidatingAdmissionPolicy, now: Callable[[], float]) -> None:
+        self._now = now
         spec = policy.spec
         self._ignores = spec.failurePolicy == "Ignore"
         plain = language.Compiler(params=spec.paramKind is not None)
@@ -68,9 +77,10 @@ class Validations:
             return Result([Decision(0, str(error))], [], [])
         decisions = []
         for index, validation in enumerate(self._validations):
+            began = self._now()
             decision, is_spent = self._decide(evaluation, index, validation)
             if decision is not None:
-                decisions.append(decision)
+                decisions.append(decision._replace(seconds=self._now() - began))
             if is_spent:
                 break
         return Result(decisions, *self._annotate(evaluation))
@@ -84,7 +94,7 @@ class Validations:
                 return None, False
         except environment.EvaluationError as error:
             is_spent = isinstance(error, environment.BudgetError)
-            return (None if self._ignores else Decision(index, str(error))), is_spent
+            return Decision(index, str(error), admitted=self._ignores), is_spent
         declared = validation.declared
         message = _message(evaluation, validation.message) if validation.message is not None else ""
         message = message or declared.message.strip() or f"failed expression: {declared.expression.strip()}"

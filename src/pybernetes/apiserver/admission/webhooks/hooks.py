@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pybernetes.api import errors
 from pybernetes.api.types import admissionregistration_v1
 from pybernetes.apiserver.admission import forms, hosts, matching, versions
-from pybernetes.apiserver.admission.webhooks import reviews
+from pybernetes.apiserver.admission.webhooks import calls, reviews
 from pybernetes.apiserver.authz import answers
+from pybernetes.apiserver.forwarding import webhooks
 from pybernetes.apiserver.resources import kind as kinds
 from pybernetes.apiserver.storage import collection as collections
 from pybernetes.apiserver.storage import selection
@@ -54,10 +55,6 @@ class Hook:
         except expressions.ConditionsError as error:
             resource = form.attributes.kind.resource
             raise errors.forbidden(resource.group, resource.name, form.attributes.name, str(error)) from None
-
-
-class CallError(Exception):
-    """A webhook could not be asked, or gave no answer: its failure policy decides."""
 
 
 class Invocation(NamedTuple):
@@ -115,24 +112,26 @@ class Hooks:
         try:
             version = reviews.version_of(declared.admissionReviewVersions)
         except ValueError as error:
-            raise CallError(f"could not create admission objects: {error}") from None
+            raise calls.CallError(f"could not create admission objects: {error}", 400) from None
         asked = reviews.review(form, version, uid)
         try:
             document = await self._host.webhooks.call(
                 declared.clientConfig, asked, seconds=float(declared.timeoutSeconds or 10)
             )
+        except webhooks.AnswerError as error:
+            raise calls.CallError(f"failed to call webhook: {error}", error.code) from None
         except (OSError, ValueError) as error:
-            raise CallError(f"failed to call webhook: {error}") from None
+            raise calls.CallError(f"failed to call webhook: {error}") from None
         try:
             answer = reviews.answer(document, version, uid, mutating=mutating)
         except ValueError as error:
-            raise CallError(f"received invalid webhook response: {error}") from None
+            raise calls.CallError(f"received invalid webhook response: {error}") from None
         attributes.note({f"{hook.name}/{key}": value for key, value in answer.annotations.items()})
         attributes.warnings.extend(text for text in answer.warnings if text not in attributes.warnings)
         return answer
 
 
-def failure(hook: Hook, error: CallError) -> errors.StatusError:
+def failure(hook: Hook, error: calls.CallError) -> errors.StatusError:
     return errors.internal(f'failed calling webhook "{hook.name}": {error}')
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from pybernetes.api import codecs, errors
@@ -9,7 +10,8 @@ from pybernetes.api.patch import json_patch
 from pybernetes.api.types import admissionregistration_v1
 from pybernetes.apiserver.admission import forms, hosts, matching, plugin
 from pybernetes.apiserver.admission import rounds as rounds_
-from pybernetes.apiserver.admission.webhooks import hooks, reviews
+from pybernetes.apiserver.admission.webhooks import calls, hooks, reviews
+from pybernetes.kits import prometheus
 
 _MUTATION = "mutation.webhook.admission.k8s.io"
 _PATCH = "patch.webhook.admission.k8s.io"
@@ -24,6 +26,11 @@ class MutatingAdmissionWebhook(plugin.Plugin):
             host.collection("admissionregistration.k8s.io", "mutatingwebhookconfigurations"),
             admissionregistration_v1.MutatingWebhookConfiguration,
         )
+        self._now = host.clock.monotonic
+        self._calls = calls.Calls("admit", self._now)
+
+    def families(self) -> Iterable[prometheus.Family]:
+        return self._calls.families()
 
     async def admit(self, attributes: plugin.Attributes) -> None:
         if not len(self._hooks) or matching.is_exempt(attributes):
@@ -54,17 +61,22 @@ class MutatingAdmissionWebhook(plugin.Plugin):
         place = f"round_{int(attributes.is_again)}_index_{found.place}"
         told: dict[str, Any] = {"configuration": hook.configuration, "webhook": hook.name}
         try:
-            answer = await self._hooks.ask(hook, form, mutating=True)
-            if not answer.allowed:
-                raise reviews.refusal(hook.name, answer.status)
-            steps = _steps(answer)
-            if steps and form.obj is None:
-                raise errors.internal(
-                    f'admission webhook "{hook.name}" attempted to modify the object, which is not supported for '
-                    "this operation"
-                )
-            patched = _patched(form, steps) if steps else None
-        except hooks.CallError as error:
+            with self._calls.counting(hook.name, attributes.operation, ignores=hook.ignores):
+                began = self._now()
+                try:
+                    answer = await self._hooks.ask(hook, form, mutating=True)
+                finally:
+                    attributes.kept(self._now() - began)
+                if not answer.allowed:
+                    raise reviews.refusal(hook.name, answer.status)
+                steps = _steps(answer)
+                if steps and form.obj is None:
+                    raise errors.internal(
+                        f'admission webhook "{hook.name}" attempted to modify the object, which is not supported for '
+                        "this operation"
+                    )
+                patched = _patched(form, steps) if steps else None
+        except calls.CallError as error:
             _note(attributes, _MUTATION, place, told | {"mutated": False})
             if not hook.ignores:
                 raise hooks.failure(hook, error) from None
@@ -88,13 +100,13 @@ def _steps(answer: reviews.Answer) -> list[Any]:
     try:
         steps = codecs.decode_tree(answer.patch)
     except codecs.DecodeError as error:
-        raise hooks.CallError(f"received undecodable patch in webhook response: {error}") from None
+        raise calls.CallError(f"received undecodable patch in webhook response: {error}") from None
     if steps is None:
         return []
     if not isinstance(steps, list) or not all(isinstance(step, dict) for step in steps):
-        raise hooks.CallError("received undecodable patch in webhook response: not a list of operations")
+        raise calls.CallError("received undecodable patch in webhook response: not a list of operations")
     if answer.patch_type != "JSONPatch":
-        raise hooks.CallError(f'unsupported patch type "{answer.patch_type}"')
+        raise calls.CallError(f'unsupported patch type "{answer.patch_type}"', 400)
     return steps
 
 

@@ -124,7 +124,11 @@ def _check_patch(found: _Response, *, mutating: bool) -> None:
         raise ValueError('webhook returned invalid response.patchType of ""')
 
 
-def refusal(name: str, status: meta_v1.Status | None) -> errors.StatusError:
+class Denial(errors.StatusError):
+    """A webhook has not allowed the request."""
+
+
+def refusal(name: str, status: meta_v1.Status | None) -> Denial:
     """The error of a request that a webhook has not allowed: what it said, and never less than a 400."""
     found = status if status is not None else meta_v1.Status()
     found.code = max(found.code, 400)
@@ -133,4 +137,4 @@ def refusal(name: str, status: meta_v1.Status | None) -> errors.StatusError:
     why = found.message or found.reason
     denied = f'admission webhook "{name}" denied the request'
     found.message = f"{denied}: {why}" if why else f"{denied} without explanation"
-    return errors.StatusError(found)
+    return Denial(found)

@@ -8,6 +8,7 @@ import pytest
 from pybernetes.api import codecs, errors
 from pybernetes.api.types import admissionregistration_v1, core_v1
 from tests.fakes import apiserver as fakes
+from tests.fakes import scrape
 
 Policy = admissionregistration_v1.MutatingAdmissionPolicy
 Binding = admissionregistration_v1.MutatingAdmissionPolicyBinding
@@ -158,3 +159,14 @@ async def test_what_it_makes_is_checked(server: fakes.FakeServer) -> None:
     assert caught.value.code == 422
     with pytest.raises(errors.StatusError, match="not found"):
         await server.client.get(core_v1.ConfigMap, "c", "default")
+
+
+async def test_what_they_came_to_is_counted(server: fakes.FakeServer) -> None:
+    fails = "[JSONPatch{op: 'add', path: '/data/x', value: object.data.none}]"
+    await bound(server, policy("Object{data: {'k': 'v'}}", fails, failurePolicy="Ignore"))
+    await server.client.create(fakes.config_map("c"))
+    found = scrape.parse(await server.client.raw("/metrics"))
+    name = "apiserver_mutating_admission_policy_check_total"
+    about = (("policy", "m"), ("policy_binding", "m"))
+    for error in ("no_error", "invalid_error"):
+        assert found[name, (("error_type", error), *about)] >= 1

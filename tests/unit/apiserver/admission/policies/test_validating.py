@@ -8,6 +8,7 @@ import pytest
 from pybernetes.api import codecs, errors
 from pybernetes.api.types import admissionregistration_v1, core_v1, meta_v1, rbac_v1
 from tests.fakes import apiserver as fakes
+from tests.fakes import scrape
 
 Policy = admissionregistration_v1.ValidatingAdmissionPolicy
 Binding = admissionregistration_v1.ValidatingAdmissionPolicyBinding
@@ -269,3 +270,24 @@ async def test_policies_cannot_lock_themselves_in(server: fakes.FakeServer) -> N
     with pytest.raises(errors.StatusError):
         await server.client.create(fakes.config_map("a"))
     await server.client.delete(Policy, "p")
+
+
+async def test_what_was_done_is_counted(server: fakes.FakeServer) -> None:
+    await bound(server, policy("has(object.data)"), binding("Warn", "Audit"), binding(name="d"))
+    ignoring = policy("object.data.none == 'x'", name="i", failurePolicy="Ignore")
+    await bound(server, ignoring, binding(name="i", of="i"))
+    await refused(server, fakes.config_map("a"))
+    await server.client.create(fakes.config_map("a", k="v"))
+    found = scrape.parse(await server.client.raw("/metrics"))
+    name = "apiserver_validating_admission_policy_check"
+    counted = {
+        (labels["policy"], labels["policy_binding"], labels["error_type"], labels["enforcement_action"]): value
+        for labels, value in ((dict(key[1]), value) for key, value in found.items() if key[0] == f"{name}_total")
+    }
+    assert counted == {
+        ("p", "b", "invalid_error", "warn"): 1,
+        ("p", "b", "invalid_error", "audit"): 1,
+        ("p", "d", "invalid_error", "deny"): 1,
+        ("i", "i", "invalid_error", "allow"): 2,
+    }
+    assert sum(value for key, value in found.items() if key[0] == f"{name}_duration_seconds_count") == 5

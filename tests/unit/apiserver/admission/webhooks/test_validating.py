@@ -14,6 +14,7 @@ from pybernetes.api.types import apps_v1, core_v1, meta_v1, scheduling_v1
 from pybernetes.apiserver.admission.webhooks import reviews
 from pybernetes.kits.clock import settle
 from tests.fakes import apiserver as fakes
+from tests.fakes import scrape
 from tests.fakes import webhooks as hooks_
 
 ALLOWED = {"allowed": True}
@@ -406,3 +407,58 @@ async def test_what_every_cluster_has_is_made_once_it_may(hooks: hooks_.FakeWebh
         await server.clock.advance(5.0)
         await server.client.get(scheduling_v1.PriorityClass, "system-node-critical")
         assert (await server.ask("GET", "/readyz")).code == 200
+
+
+async def test_what_calls_came_to_is_counted(server: fakes.FakeServer, hooks: hooks_.FakeWebhooks) -> None:
+    hooks.raw["/broken"] = (500, b"oops")
+    listed = [hooks_.hook(name, hooks.at(f"/{name}")) for name in ("yes", "no")]
+    open_ = hooks_.hook("broken", hooks.at("/broken"), failurePolicy="Ignore")
+    await server.client.create(hooks_.validating("v", *listed, open_))
+    await refused(server, fakes.config_map("a"))
+    await server.client.delete(type(hooks_.validating("v")), "v")
+    await server.client.create(hooks_.validating("v", hooks_.hook("broken", hooks.at("/broken"))))
+    await refused(server, fakes.config_map("a"))
+    found = scrape.parse(await server.client.raw("/metrics"))
+
+    def of(metric: str, name: str, **labels: str) -> float:
+        about = {"name": f"{name}.example.com", "type": "validating", **labels}
+        return found[f"apiserver_admission_webhook_{metric}", tuple(sorted(about.items()))]
+
+    create = {"operation": "CREATE"}
+    assert of("request_total", "yes", code="200", rejected="false", **create) == 1
+    assert of("request_total", "no", code="403", rejected="true", **create) == 1
+    assert of("request_total", "broken", code="500", rejected="false", **create) == 1
+    assert of("request_total", "broken", code="500", rejected="true", **create) == 1
+    assert of("admission_duration_seconds_count", "no", rejected="true", **create) == 1
+    assert of("rejection_count", "no", error_type="no_error", rejection_code="403", **create) == 1
+    assert of("rejection_count", "broken", error_type="calling_webhook_error", rejection_code="500", **create) == 1
+    assert of("fail_open_count", "broken") == 1
+
+
+async def test_their_time_is_not_the_requests_own(
+    server: fakes.FakeServer, hooks: hooks_.FakeWebhooks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = asyncio.Event()
+
+    async def slow(*args: Any, **more: Any) -> Any:
+        asked.set()
+        await server.clock.sleep(5)
+        raise OSError("gone")
+
+    monkeypatch.setattr(server.api.webhooks, "call", slow)
+    await server.client.create(hooks_.validating("v", hooks_.hook("slow", hooks.at("/yes"), failurePolicy="Ignore")))
+    writing = asyncio.ensure_future(server.client.create(fakes.config_map("a")))
+    await asked.wait()
+    await settle()
+    await server.clock.advance(5)
+    await writing
+    found = scrape.parse(await server.client.raw("/metrics"))
+
+    def sum_of(metric: str) -> float:
+        wanted = {("verb", "POST"), ("resource", "configmaps")}
+        return sum(
+            value for (name, labels), value in found.items() if name == f"{metric}_sum" and wanted <= set(labels)
+        )
+
+    assert sum_of("apiserver_request_duration_seconds") == 5
+    assert sum_of("apiserver_request_sli_duration_seconds") == 0
