@@ -137,7 +137,7 @@ class Queue:
             self._offer(key)
         else:
             pause = min(took * PAUSES, LONGEST_PAUSE)
-            self._pauses[key] = self._clock.call_later(pause, lambda: self._end_pause(key))
+            self._pauses[key] = self._clock.put_off(pause, lambda: self._end_pause(key))
 
     def close(self) -> None:
         self._closed = True

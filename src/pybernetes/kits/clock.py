@@ -11,6 +11,7 @@ import asyncio
 import heapq
 import itertools
 import time as system
+import weakref
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol
@@ -37,6 +38,10 @@ class Clock(Protocol):
 
     def call_later(self, seconds: float, callback: Callable[[], None]) -> Timer: ...
 
+    def put_off(self, seconds: float, callback: Callable[[], None]) -> Timer:
+        """As `call_later`, for what could be done now: `settle` waits for it, unless time has to be told to pass."""
+        ...
+
     def timeout(self, seconds: float | None) -> AbstractAsyncContextManager[None]:
         """Cancel the body after that many seconds and raise TimeoutError; None waits for ever."""
         ...
@@ -55,6 +60,9 @@ class SystemClock:
     def call_later(self, seconds: float, callback: Callable[[], None]) -> Timer:
         return asyncio.get_running_loop().call_later(seconds, callback)
 
+    def put_off(self, seconds: float, callback: Callable[[], None]) -> Timer:
+        return _PutOff(seconds, callback)
+
     @asynccontextmanager
     async def timeout(self, seconds: float | None) -> AsyncIterator[None]:
         if asyncio.current_task() is None:
@@ -62,6 +70,33 @@ class SystemClock:
             await asyncio.sleep(0)
         async with asyncio.timeout(seconds):
             yield
+
+
+class _PutOff:
+    """A timer of an event loop that is known to those who wait until nothing is left to do."""
+
+    pending: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, set[_PutOff]] = weakref.WeakKeyDictionary()
+
+    def __init__(self, seconds: float, callback: Callable[[], None]) -> None:
+        loop = asyncio.get_running_loop()
+        self._all = self.pending.setdefault(loop, set())
+        self._all.add(self)
+        self._callback = callback
+        self._timer = loop.call_later(seconds, self._fire)
+        self.over = loop.create_future()
+
+    def cancel(self) -> None:
+        self._timer.cancel()
+        self._end()
+
+    def _fire(self) -> None:
+        self._end()
+        self._callback()
+
+    def _end(self) -> None:
+        self._all.discard(self)
+        if not self.over.done():
+            self.over.set_result(None)
 
 
 class VirtualClock:
@@ -98,6 +133,8 @@ class VirtualClock:
         timer = _VirtualTimer(callback)
         heapq.heappush(self._timers, (self._now + max(seconds, 0.0), next(self._order), timer))
         return timer
+
+    put_off = call_later
 
     @asynccontextmanager
     async def timeout(self, seconds: float | None) -> AsyncIterator[None]:
@@ -146,17 +183,22 @@ RESTLESS = 2_000_000
 
 
 async def settle() -> None:
-    """Return once nothing is ready to run: what is left waits for a timer, a socket, or another thread.
+    """Return once nothing is ready to run: what is left waits for a timer, a socket, or another thread. What somebody
+    has put off is not left.
 
     Raises RuntimeError when that never comes: some tasks set each other in motion for ever.
     """
     loop = asyncio.get_running_loop()
     ready = getattr(loop, "_ready", None)
+    put_off = _PutOff.pending.setdefault(loop, set())
     if ready is None:
         # uvloop does not show its queue; a chain of awaits advances one link per round.
-        for _ in range(500):
-            await asyncio.sleep(0)
-        return
+        while True:
+            for _ in range(500):
+                await asyncio.sleep(0)
+            if not put_off:
+                return
+            await next(iter(put_off)).over
     still = 0
     for _ in range(RESTLESS):
         await asyncio.sleep(0)
@@ -165,5 +207,8 @@ async def settle() -> None:
         due = bool(timers) and timers[0].when() <= loop.time()
         still = 0 if ready or due else still + 1
         if still == 2:
-            return
+            if not put_off:
+                return
+            await next(iter(put_off)).over
+            still = 0
     raise RuntimeError("nothing comes to rest: some tasks set each other in motion for ever")

@@ -7,6 +7,7 @@ event loop shows by itself whether it is busy.
 from __future__ import annotations
 
 import asyncio
+import functools
 
 from pybernetes.kits.clock import Clock
 
@@ -24,4 +25,14 @@ async def lull(clock: Clock, until: float) -> None:
         await asyncio.sleep(0)
         if clock.monotonic() - began <= SHORT:
             return
-        await clock.sleep(PAUSE)
+        over = asyncio.get_running_loop().create_future()
+        timer = clock.put_off(PAUSE, functools.partial(_end, over))
+        try:
+            await over
+        finally:
+            timer.cancel()
+
+
+def _end(over: asyncio.Future[None]) -> None:
+    if not over.done():
+        over.set_result(None)

@@ -106,3 +106,20 @@ async def test_a_vital_failure_is_told(caplog: pytest.LogCaptureFixture) -> None
         await owned.wait_failed()
     assert "task other failed" in caplog.text
     await owned.close()
+
+
+async def test_what_is_put_off_is_not_left_when_all_is_settled() -> None:
+    done: list[str] = []
+    real = clock.SystemClock()
+    real.put_off(0.02, lambda: done.append("second"))
+    real.put_off(0.01, lambda: done.append("first"))
+    real.put_off(0.01, lambda: done.append("never")).cancel()
+    real.call_later(60.0, lambda: done.append("later")).cancel()
+    await clock.settle()
+    assert done == ["first", "second"]
+    still = clock.VirtualClock()
+    still.put_off(0.01, lambda: done.append("third"))
+    await clock.settle()
+    assert done == ["first", "second"]
+    await still.advance(0.01)
+    assert done == ["first", "second", "third"]

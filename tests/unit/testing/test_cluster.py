@@ -227,3 +227,13 @@ def test_a_seed_repeats_the_run_in_every_process() -> None:
         told.append([json.loads(line) for line in done.stdout.splitlines()])
     assert told[0][0] == told[1][0]
     assert told[0][1] == told[1][1]
+
+
+async def test_all_is_settled_in_real_time_too() -> None:
+    async with Cluster(nodes=20) as c:
+        await c.apply(WEB.replace("replicas: 3", "replicas: 150"))
+        await c.settled()
+        deployment = await c.client().get(apps_v1.Deployment, "web", "default")
+        assert deployment.status.readyReplicas == 150
+        told = (await c.client().list(core_v1.Event, "default")).items
+        assert sum(event.reason == "Scheduled" for event in told) == 150
