@@ -39,19 +39,17 @@ def union(left: Set, right: Set) -> Set:
             if "." not in joined and (is_member(mine) or is_member(node)):
                 joined = {".": _MEMBER, **joined}
             result[step] = joined
-    return {step: result[step] for step in sorted(result, key=_order)} if len(result) != size else result
+    return {step: result[step] for step in _in_order(result)} if len(result) != size else result
 
 
 def ordered(fields: Set) -> Set:
     """The same set, its steps in upstream's order: `.` first, fields by name, elements by key, value and place."""
-    if len(fields) == 1:
-        return {step: ordered(node) if node else node for step, node in fields.items()}
-    return {step: ordered(node) if (node := fields[step]) else node for step in sorted(fields, key=_order)}
+    return {step: ordered(node) if (node := fields[step]) else node for step in _in_order(fields)}
 
 
 def difference(left: Set, right: Set) -> Set:
     """In the left one only."""
-    if not right:
+    if not right or ("." not in left and left.keys().isdisjoint(right)):
         return left
     result: Set = {}
     for step, node in left.items():
@@ -61,9 +59,11 @@ def difference(left: Set, right: Set) -> Set:
         if other is None:
             result[step] = node
             continue
-        stays = is_member(node) and not is_member(other)
-        below = difference(node, other)
-        kept = {key: value for key, value in below.items() if key != "."}
+        stays = (not node or "." in node) and other and "." not in other
+        kept = difference(node, other) if node and other else node
+        if "." in kept:
+            kept = dict(kept)
+            del kept["."]
         if kept:
             result[step] = {".": _MEMBER, **kept} if stays else kept
         elif stays:
@@ -120,12 +120,21 @@ def has(fields: Set, *steps: str) -> bool:
 
 def paths(fields: Set, prefix: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     """Every path in the set, those of one level before those below them."""
-    steps = sorted((step for step in fields if step != "."), key=_order)
+    steps = [step for step in _in_order(fields) if step != "."]
     for step in steps:
         if is_member(fields[step]):
             yield (*prefix, step)
     for step in steps:
         yield from paths(fields[step], (*prefix, step))
+
+
+def _in_order(fields: Set) -> list[str]:
+    """The steps in upstream's order, which that of strings is where all are of one sort."""
+    if len(fields) < 2:
+        return list(fields)
+    steps = sorted(fields)
+    first = steps[1] if steps[0] == "." else steps[0]
+    return steps if steps[-1][:1] == first[:1] else sorted(fields, key=_order)
 
 
 def _order(step: str) -> tuple[int, str]:

@@ -52,24 +52,46 @@ class Owned(NamedTuple):
 Books = dict[tuple[str, str, str, str], Owned]
 
 
-def read(entries: Iterable[Entry] | None) -> Books:
-    """The books behind a list of entries. Raises ValueError for entries that are none."""
+def read(entries: Iterable[Any] | None) -> Books:
+    """The books behind a list of entries, as objects carry them or as trees. Raises ValueError for what is none."""
     books: Books = {}
     for index, entry in enumerate(entries or ()):
-        operation = entry.get("operation")
+        name, operation, version, kind, fields, time, subresource = _members(entry)
         if operation not in ("Apply", "Update"):
             raise ValueError("operation must be `Apply` or `Update`")
-        if not entry.get("apiVersion"):
+        if not version:
             raise ValueError("apiVersion must not be empty")
-        kind = entry.get("fieldsType")
         if not kind:
             raise ValueError(f"missing fieldsType in managed fields entry {index}")
         if kind != "FieldsV1":
             raise ValueError(f'invalid fieldsType "{kind}" in managed fields entry {index}')
-        fields = entry.get("fieldsV1") or {}
-        manager = Manager(entry.get("manager") or "", operation, entry["apiVersion"], entry.get("subresource") or "")
-        books[manager.identity] = Owned(manager, fields, entry.get("time"))
+        manager = Manager(name or "", operation, version, subresource or "")
+        books[manager.identity] = Owned(manager, fields or {}, time)
     return books
+
+
+_MEMBERS = ("manager", "operation", "apiVersion", "fieldsType", "fieldsV1", "time", "subresource")
+
+
+def _members(entry: Any) -> tuple[Any, ...]:
+    """In that order. Raises ValueError for fields that are no JSON."""
+    if isinstance(entry, dict):
+        return tuple(map(entry.get, _MEMBERS))
+    return (
+        entry.manager,
+        entry.operation,
+        entry.apiVersion,
+        entry.fieldsType,
+        _fields(bytes(entry.fieldsV1)),
+        entry.time,
+        entry.subresource,
+    )
+
+
+@functools.lru_cache(maxsize=1024)
+def _fields(raw: bytes) -> Any:
+    """Objects come in series, and are written again and again by the same managers. Raises ValueError."""
+    return codecs.decode_tree(raw) if raw else None
 
 
 def write(books: Books) -> list[Entry]:
@@ -157,12 +179,11 @@ def _books(old: Any, new: Any, subresource: str) -> Books:
     """The books before the write. Raises ValueError."""
     before, carried = _carried(old), _carried(new)
     if subresource or not carried or carried == before:
-        return read(_entries(before))
+        return read(before)
     try:
-        entries = _entries(carried)
-        return check(entries) if len(entries) > 1 or any(entries[0].values()) else {}
+        return check(carried) if len(carried) > 1 or any(_members(carried[0])) else {}
     except ValueError:
-        return read(_entries(before))
+        return read(before)
 
 
 def _carried(obj: Any) -> list[Any]:
@@ -173,29 +194,6 @@ def _carried(obj: Any) -> list[Any]:
     return found
 
 
-def _entries(carried: list[Any]) -> list[Entry]:
-    """Raises ValueError."""
-    return [one if isinstance(one, dict) else _tree(one) for one in carried]
-
-
-def _tree(entry: meta_v1.ManagedFieldsEntry) -> Entry:
-    return {
-        "manager": entry.manager,
-        "operation": entry.operation,
-        "apiVersion": entry.apiVersion,
-        "fieldsType": entry.fieldsType,
-        "fieldsV1": _fields(bytes(entry.fieldsV1)),
-        "time": entry.time,
-        "subresource": entry.subresource,
-    }
-
-
-@functools.lru_cache(maxsize=1024)
-def _fields(raw: bytes) -> Any:
-    """Objects come in series, and are written again and again by the same managers. Raises ValueError."""
-    return codecs.decode_tree(raw) if raw else None
-
-
 def typed(entries: Iterable[Entry]) -> list[meta_v1.ManagedFieldsEntry]:
     """The entries as an object carries them."""
     return [
@@ -204,7 +202,7 @@ def typed(entries: Iterable[Entry]) -> list[meta_v1.ManagedFieldsEntry]:
     ]
 
 
-def check(entries: list[Entry] | None) -> Books:
+def check(entries: list[Any] | None) -> Books:
     """As `read`, looking into the fields, too. Raises ValueError."""
     books = read(entries)
     for owned in books.values():

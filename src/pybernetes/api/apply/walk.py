@@ -7,6 +7,7 @@ itself owned (`"."`) together with all below it; elements of keyed lists are tol
 from __future__ import annotations
 
 import functools
+import types
 from typing import Any
 
 import orjson
@@ -33,6 +34,7 @@ _UNOWNED_META = frozenset(
 )
 
 _NOTHING: dict[str, Any] = {}
+_LEAF = shape.Shape(shape.LEAF)
 
 
 def ownable(tree: dict[str, Any]) -> dict[str, Any]:
@@ -60,8 +62,8 @@ def key_of(item: Any, of: shape.Shape) -> str:
     keys = of.keys
     if len(keys) == 1:
         name = keys[0]
-        value = item.get(name, of.key_defaults.get(name))
-        return f'k:{{"{name}":{_json(value)}}}'
+        value = item[name] if name in item else of.key_defaults.get(name)
+        return f'k:{{"{name}":{orjson.dumps(value).decode()}}}'
     values = ",".join(f'"{name}":{_json(item.get(name, of.key_defaults.get(name)))}' for name in sorted(keys))
     return f"k:{{{values}}}"
 
@@ -170,6 +172,8 @@ def _differing(old: Any, new: Any, kind: Any) -> tuple[dict[str, Any], dict[str,
     always = empty(kind)
     for name, untouched in _untouched(kind).items():
         sides = getattr(old, name), getattr(new, name)
+        if name == "metadata":
+            sides = _owned(sides[0]), _owned(sides[1])
         if sides[0] == sides[1]:
             continue
         for value, tree in zip(sides, (before, after), strict=True):
@@ -232,58 +236,52 @@ def _owned(meta: meta_v1.ObjectMeta) -> meta_v1.ObjectMeta:
     )
 
 
+# What values of a shape that are to be compared further look like; of others, leaves, nothing does.
+_HOLDERS: dict[str, tuple[type, ...]] = {
+    shape.LEAF: (),
+    shape.KEYED: (list, types.NoneType),
+    shape.SET: (list, types.NoneType),
+    shape.STRUCT: (dict, types.NoneType),
+    shape.MAP: (dict, types.NoneType),
+    shape.ANY: (dict, types.NoneType),
+}
+
+
 def _compare(old: Any, new: Any, of: shape.Shape, changed: Set, removed: Set) -> None:
-    """Fill in the changes below a value that both sides have."""
-    kind = of.kind
-    if kind == shape.KEYED:
-        before = {key_of(item, of): item for item in old}
-        after = {key_of(item, of): item for item in new}
-        _compare_members(before, after, "", lambda _: of.item, changed, removed)
-    elif kind == shape.SET:
-        before = {value_of(item): None for item in old}
-        after = {value_of(item): None for item in new}
-        changed.update({step: {} for step in after if step not in before})
-        removed.update({step: {} for step in before if step not in after})
-    elif kind == shape.STRUCT:
+    """Fill in the changes below a value that both sides have, as what its shape holds or as nothing."""
+    old, new = old or _NOTHING, new or _NOTHING
+    kind, prefix = of.kind, "f:"
+    fields: dict[str, shape.Shape] = _NOTHING
+    others = shape.UNKNOWN
+    if kind == shape.STRUCT:
         fields = of.fields
-        _compare_members(old, new, "f:", lambda name: fields.get(name, shape.UNKNOWN), changed, removed)
-    else:
-        item = of.item if kind == shape.MAP else shape.UNKNOWN
-        _compare_members(old, new, "f:", lambda _: item, changed, removed)
-
-
-def _compare_members(
-    old: dict[str, Any], new: dict[str, Any], prefix: str, shape_of: Any, changed: Set, removed: Set
-) -> None:
+    elif kind == shape.MAP:
+        others = of.item
+    elif kind == shape.KEYED:
+        others, prefix = of.item, ""
+        old, new = {key_of(item, of): item for item in old}, {key_of(item, of): item for item in new}
+    elif kind == shape.SET:
+        others, prefix = _LEAF, ""
+        old, new = {value_of(item): None for item in old}, {value_of(item): None for item in new}
     for name, value in new.items():
+        inner = fields.get(name, others)
         if name not in old:
-            changed[prefix + name] = _whole(value, shape_of(name))
+            changed[prefix + name] = _whole(value, inner)
             continue
         before = old[name]
         if before is value or before == value:
             continue
-        inner = shape_of(name)
-        holder = _holder(inner)
-        if holder is not None and _fits(before, holder) and _fits(value, holder):
+        holder = _HOLDERS[inner.kind]
+        if isinstance(before, holder) and isinstance(value, holder):
             below: Set = {}
             gone: Set = {}
-            _compare(before or holder(), value or holder(), inner, below, gone)
+            _compare(before, value, inner, below, gone)
             if below:
                 changed[prefix + name] = below
             if gone:
                 removed[prefix + name] = gone
         else:
-            changed[prefix + name] = _whole(value, inner) if isinstance(value, (dict, list)) else {}
+            changed[prefix + name] = _whole(value, inner)
     for name, value in old.items():
         if name not in new:
-            removed[prefix + name] = _whole(value, shape_of(name))
-
-
-def _holder(of: shape.Shape) -> type | None:
-    if of.kind in (shape.KEYED, shape.SET):
-        return list
-    return None if of.kind == shape.LEAF else dict
-
-
-def _fits(value: Any, holder: type) -> bool:
-    return value is None or isinstance(value, holder)
+            removed[prefix + name] = _whole(value, fields.get(name, others))

@@ -7,6 +7,7 @@ What makes no sense is the client's fault: where upstream's words come with a 50
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable
 from typing import Any
 
@@ -23,6 +24,8 @@ _BAD_PRIMITIVE = "invalid patch format of primitive list"
 _BAD_RETAIN = "invalid patch format of retainKeys"
 _BAD_ORDER = "invalid patch format of setElementOrder list"
 _UNSUPPORTED = "strategic merge patch format is not supported"
+
+_NOTHING: frozenset[str] = frozenset()
 
 
 def apply(tree: dict[str, Any], patch: Any, kind: Any) -> dict[str, Any]:
@@ -42,22 +45,32 @@ def _merge_object(original: dict[str, Any], patch: dict[str, Any], of: shape.Sha
         if patch[_DIRECTIVE] == "delete":
             return {}
         raise _unknown_directive(patch)
-    result = _retained(original, patch)
-    done: set[str] = {_RETAIN}
-    for directive in [key for key in patch if key.startswith(_ORDER)]:
-        name = directive.removeprefix(_ORDER)
-        done |= {directive, name}
-        _reorder(result, patch, name, patch[directive], _shape_of(of, name))
+    result = _retained(original, patch) if _RETAIN in patch else dict(original)
+    directives = [key for key in patch if key[:1] == "$"]
+    done = _put_in_order(result, patch, directives, of) if directives else _NOTHING
     for key, value in patch.items():
         if key in done:
             continue
-        if key.startswith(_DELETE_FROM):
+        if key in directives and key.startswith(_DELETE_FROM):
             _delete_from(result, key.removeprefix(_DELETE_FROM), value)
         elif value is None:
             result.pop(key, None)
-        else:
+        elif isinstance(value, (dict, list)):
             _merge_member(result, key, value, of)
+        else:
+            result[key] = value
     return result
+
+
+def _put_in_order(result: dict[str, Any], patch: dict[str, Any], directives: list[str], of: shape.Shape) -> set[str]:
+    """Merge the lists whose order the patch states. The keys of the patch that are done with that."""
+    done = {_RETAIN}
+    for directive in directives:
+        if directive.startswith(_ORDER):
+            name = directive.removeprefix(_ORDER)
+            done |= {directive, name}
+            _reorder(result, patch, name, patch[directive], _shape_of(of, name))
+    return done
 
 
 def _shape_of(of: shape.Shape, name: str) -> shape.Shape:
@@ -66,10 +79,7 @@ def _shape_of(of: shape.Shape, name: str) -> shape.Shape:
     return of.fields.get(name, shape.UNKNOWN)
 
 
-def _merge_member(result: dict[str, Any], key: str, value: Any, of: shape.Shape) -> None:
-    if not isinstance(value, (dict, list)):
-        result[key] = value
-        return
+def _merge_member(result: dict[str, Any], key: str, value: dict[str, Any] | list[Any], of: shape.Shape) -> None:
     current = result.get(key)
     if isinstance(value, dict) and isinstance(current, dict):
         inner = _shape_of(of, key)
@@ -88,8 +98,6 @@ def _merge_member(result: dict[str, Any], key: str, value: Any, of: shape.Shape)
 
 
 def _retained(original: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
-    if _RETAIN not in patch:
-        return dict(original)
     keys = patch[_RETAIN]
     if not isinstance(keys, list):
         raise errors.bad_request(_BAD_RETAIN)
@@ -131,7 +139,7 @@ def _reorder(result: dict[str, Any], patch: dict[str, Any], name: str, order: An
         merged = original
     else:
         return
-    result[name] = _ordered(merged, order, original or [], of.merge_key)
+    result[name] = _ordered(merged, _places(order, of.merge_key), _places(original or [], of.merge_key), of.merge_key)
 
 
 def _check_order(changes: list[Any], order: list[Any], merge_key: str) -> None:
@@ -150,19 +158,20 @@ def _check_order(changes: list[Any], order: list[Any], merge_key: str) -> None:
 def _merge_list(original: list[Any], patch: list[Any], of: shape.Shape) -> list[Any]:
     if not original and not patch:
         return original
-    kinds = {type(item) for item in (*original, *patch)}
+    kinds = set(map(type, original + patch))
     if list in kinds:
         raise errors.error(422, "Invalid", "the server rejected our request due to an error in our request")
     if dict not in kinds:
-        merged = list(dict.fromkeys([*original, *patch]))
-        return _ordered(merged, patch, original, "")
+        merged = list(dict.fromkeys(original + patch))
+        return _ordered(merged, _places(patch, ""), _places(original, ""), "")
     if len(kinds) > 1:
         raise errors.bad_request(f"list element types are not identical: {[original, patch]}")
     if not of.merge_key:
         raise errors.bad_request("cannot merge lists without merge key for struct")
     kept, changes = _special(original, patch, of.merge_key)
     merged = list(kept)
-    places = {_key(item, of.merge_key): index for index, item in reversed(list(enumerate(merged)))}
+    live = _places(kept, of.merge_key)
+    places = dict(live)
     for change in changes:
         key = _key(change, of.merge_key)
         if key in places:
@@ -170,7 +179,7 @@ def _merge_list(original: list[Any], patch: list[Any], of: shape.Shape) -> list[
         else:
             places[key] = len(merged)
             merged.append(_without_directives(_without_nulls(change)))
-    return _ordered(merged, changes, kept, of.merge_key)
+    return _ordered(merged, _places(changes, of.merge_key), live, of.merge_key)
 
 
 def _special(original: list[Any], patch: list[Any], merge_key: str) -> tuple[list[Any], list[Any]]:
@@ -197,30 +206,37 @@ def _special(original: list[Any], patch: list[Any], merge_key: str) -> tuple[lis
     return original, changes
 
 
-def _ordered(merged: list[Any], order: list[Any], server_order: list[Any], merge_key: str) -> list[Any]:
+def _ordered(merged: list[Any], wanted: dict[Any, int], live: dict[Any, int], merge_key: str) -> list[Any]:
     """Patch items by the patch's order, the others by the server's, interleaved where the server's order allows."""
-    wanted = _places(order, merge_key)
-    live = _places(server_order, merge_key)
-    keyed = [(_key(item, merge_key), item) for item in merged]
-    mine = sorted((pair for pair in keyed if pair[0] in wanted), key=lambda pair: wanted[pair[0]])
-    others = [pair for pair in keyed if pair[0] not in wanted]
-    others.sort(key=lambda pair: live.get(pair[0], len(live)))
+    mine: list[tuple[int, int | None, Any]] = []
+    others: list[tuple[int, int | None, Any]] = []
+    for item in merged:
+        key = _key(item, merge_key)
+        place = live.get(key)
+        if key in wanted:
+            mine.append((wanted[key], place, item))
+        else:
+            others.append((len(live) if place is None else place, place, item))
+    mine.sort(key=_FIRST)
+    others.sort(key=_FIRST)
     result: list[Any] = []
     queue = iter(mine)
     following = next(queue, None)
-    for key, other in others:
-        place = live.get(key)
+    for _, place, other in others:
         while following is not None:
-            ahead = live.get(following[0])
+            _, ahead, item = following
             if place is not None and ahead is not None and place < ahead:
                 break
-            result.append(following[1])
+            result.append(item)
             following = next(queue, None)
         result.append(other)
     if following is not None:
-        result.append(following[1])
-    result.extend(item for _, item in queue)
+        result.append(following[2])
+    result.extend([item for _, _, item in queue])
     return result
+
+
+_FIRST = operator.itemgetter(0)
 
 
 def _places(items: Iterable[Any], merge_key: str) -> dict[Any, int]:
@@ -239,7 +255,8 @@ def _key(item: Any, merge_key: str) -> Any:
         raise _wrong_type("map[string]interface {}", item)
     if merge_key not in item:
         raise errors.bad_request(f"map: {_go(item)} does not contain declared merge key: {merge_key}")
-    return _hashable(item[merge_key])
+    value = item[merge_key]
+    return _hashable(value) if isinstance(value, (dict, list)) else value
 
 
 def _hashable(value: Any) -> Any:

@@ -54,7 +54,7 @@ def decode(request: requests.Request, resource: scheme.Resource, kind: Any = Non
     if media_type(request) in (JSON, ""):
         obj = known(body, expected)
         if obj is not None:
-            if options.validation(request) != options.IGNORE and strictness.has_duplicates(body):
+            if options.validation(request) != options.IGNORE:
                 _report(request, expected, strict_errors(request, None, expected))
             return obj
     document = tree(request, _declared_by(expected)[1])

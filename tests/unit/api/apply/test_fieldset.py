@@ -36,6 +36,12 @@ def test_algebra_is_that_of_sets(left: set[tuple[str, ...]], right: set[tuple[st
     assert b == made(right)
 
 
+@given(st.sets(st.sampled_from([".", "f:a", "f:b", 'k:{"a":1}', 'k:{"b":1}', "v:1", "v:2", "i:0", "i:1"])))
+def test_steps_are_in_upstreams_order(steps: set[str]) -> None:
+    listed = list(fieldset.ordered({step: {} for step in steps}))
+    assert listed == sorted(steps, key=lambda step: (".fkvi".index(step[0]), step))
+
+
 def test_path_text() -> None:
     path = ("f:spec", "f:ports", 'k:{"protocol":"TCP","containerPort":80}', "f:name", 'v:"x"', "i:3")
     assert fieldset.path_text(path) == '.spec.ports[containerPort=80,protocol="TCP"].name[="x"][3]'

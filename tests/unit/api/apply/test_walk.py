@@ -29,6 +29,12 @@ def test_what_an_object_adds_is_what_changes_from_an_empty_one(pod: core_v1.Pod)
     assert walk.added(codecs.to_tree(pod), core_v1.Pod) == changed
 
 
+@given(PODS, PODS)
+def test_what_changes_between_objects_is_what_changes_between_their_trees(old: core_v1.Pod, new: core_v1.Pod) -> None:
+    between_trees = walk.changes(codecs.to_tree(old), codecs.to_tree(new), core_v1.Pod)
+    assert walk.changes(old, new, core_v1.Pod) == between_trees
+
+
 def test_large_members_are_not_remembered() -> None:
     big = core_v1.ConfigMap(data={f"key-{number}": "x" * 100 for number in range(100)})
     assert set(walk.added(big, core_v1.ConfigMap)["f:data"]) >= {"f:key-0", "f:key-99"}
