@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pybernetes.api import times
 from pybernetes.api.types import core_v1
@@ -17,19 +17,26 @@ DOUBLINGS = 10
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """How often pods failed since the last success, and when the last one did (epoch seconds)."""
+    """How often pods failed since the last success, and when the last one did (epoch seconds).
+
+    `known` are the failed pods (uids) among them that are still there: they are shown again until they lose their
+    finalizers, and may not be counted twice.
+    """
 
     failures: int = 0
     last: float = 0.0
+    known: frozenset[str] = field(default=frozenset(), compare=False)
 
     def after(self, succeeded: list[core_v1.Pod], failed: list[core_v1.Pod]) -> Backoff:
         """With what finished since. Failures before a success are forgiven."""
-        ends = sorted(map(finished_at, failed))
+        shown = frozenset(pod.metadata.uid for pod in failed)
         if not succeeded:
-            return Backoff(self.failures + len(ends), ends[-1]) if ends else self
+            ends = sorted(finished_at(pod) for pod in failed if pod.metadata.uid not in self.known)
+            return Backoff(self.failures + len(ends), ends[-1] if ends else self.last, shown)
+        ends = sorted(map(finished_at, failed))
         success = max(map(finished_at, succeeded))
         later = [end for end in ends if end > success]
-        return Backoff(len(later), later[-1]) if later else Backoff()
+        return Backoff(len(later), later[-1], shown) if later else Backoff(known=shown)
 
     def left(self, now: float) -> float:
         """Seconds still to wait."""

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from pybernetes.api import codecs, times
+from pybernetes.api import codecs, errors, times
 from pybernetes.api.types import batch_v1, core_v1, meta_v1
+from pybernetes.client import Call
 from pybernetes.controllers.job import indexes
 from pybernetes.testing import Cluster
 from tests.fakes.cluster import FakeCluster
@@ -382,3 +383,26 @@ async def test_the_real_api_accepts_every_step() -> None:
         assert (found["limits"].failedIndexes, found["limits"].failed) == ("0-2", 6)
         assert (found["early"].completedIndexes, found["early"].succeeded) == ("0,1", 2)
         assert not [call for call in c.calls if call.resource == "jobs" and call.code == 422]
+
+
+async def test_a_failure_is_backed_off_from_once_though_its_finalizer_is_hard_to_take_off() -> None:
+    async with FakeCluster(only=ONLY) as cluster:
+        rule = {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
+        await cluster.client.create(job(podFailurePolicy={"rules": [rule]}))
+        await cluster.settled()
+        refused: list[Call] = []
+
+        def refuse(call: Call) -> Exception | None:
+            if call.method == "PATCH" and "/pods/" in call.path and len(refused) < 4:
+                refused.append(call)
+                return errors.conflict("", "pods", "p", "somebody was faster")
+            return None
+
+        cluster.api.fail(refuse)
+        (pod,) = running(cluster)
+        disrupted = core_v1.PodCondition(type="DisruptionTarget", status="True")
+        failed = core_v1.PodStatus(phase="Failed", conditions=[disrupted])
+        cluster.api.change(pod, lambda copy: setattr(copy, "status", failed))
+        await cluster.clock.advance(12)
+        assert len(refused) == 4
+        assert len(running(cluster)) == 1
