@@ -12,7 +12,8 @@ from collections.abc import Sequence
 
 from pybernetes.api.types import core_v1
 from pybernetes.informers import key_of
-from pybernetes.scheduler import cycle, desk, extenders, preparing, profiles, waiting, watching, writes
+from pybernetes.kits.clock import Clock
+from pybernetes.scheduler import cycle, desk, extenders, metrics, preparing, profiles, waiting, watching, writes
 from pybernetes.scheduler.plugins import plugin
 
 log = logging.getLogger(__name__)
@@ -38,8 +39,12 @@ class Binder:
         written: writes.Writes,
         at_desk: desk.Desk,
         outside: Sequence[extenders.Extender],
+        *,
+        clock: Clock,
+        counted: metrics.Metrics,
     ) -> None:
         self._cluster, self._writes, self._desk, self._extenders = cluster, written, at_desk, outside
+        self._clock, self._metrics = clock, counted
         self._running = asyncio.Semaphore(MOST)
 
     async def caught_up(self) -> None:
@@ -78,7 +83,7 @@ class Binder:
             if held is not None or planned:
                 await self._writes.nominate(pod, node)
             if held is not None:
-                await held.decision()
+                await self._permission(held)
             if planned:
                 async with self._cluster.preparing.of(pod.metadata.uid):
                     await self._prepare(pod, planned, begun)
@@ -99,6 +104,17 @@ class Binder:
                 listener.after_binding(pod, node)
             except Exception:
                 log.exception("running PostBind plugin %s for %s failed", listener.name, key_of(pod))
+
+    async def _permission(self, held: waiting.Pod) -> None:
+        """Raises Refused."""
+        began, result = self._clock.monotonic(), "Success"
+        try:
+            await held.decision()
+        except waiting.Refused:
+            result = "Unschedulable"
+            raise
+        finally:
+            self._metrics.permitted(result, self._clock.monotonic() - began)
 
     async def _prepare(self, pod: core_v1.Pod, planned: Sequence[cycle.Reserved], begun: list[cycle.Reserved]) -> None:
         for one in planned:

@@ -136,7 +136,13 @@ class Desk:
         await self._client.update_status(copy)
 
     async def create_claim(self, claim: resource_v1.ResourceClaim) -> resource_v1.ResourceClaim:
-        return await self._client.create(claim)
+        try:
+            made = await self._client.create(claim)
+        except BaseException:
+            self._metrics.claim_created("failure")
+            raise
+        self._metrics.claim_created("success")
+        return made
 
     async def delete_claim(self, claim: resource_v1.ResourceClaim) -> None:
         """Nobody uses it; failures are logged, and the next attempt to place its pod finds it."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import collections
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from pybernetes.api.types import core_v1, policy_v1
 from pybernetes.informers import Recorder, key_of
-from pybernetes.kits import causes
+from pybernetes.kits import causes, prometheus
 from pybernetes.kits.chance import Chance
 from pybernetes.kits.clock import Clock
 from pybernetes.kits.tasks import Tasks
@@ -80,7 +80,7 @@ class Engine:
         self.metrics = counted
         self._extenders = outside
         self._tasks = Tasks()
-        self._binder = binding.Binder(cluster, written, at_desk, outside)
+        self._binder = binding.Binder(cluster, written, at_desk, outside, clock=clock, counted=counted)
         self._cycles: dict[tuple[str, bytes], cycle.Cycle] = {}
         self._turn = 0.0
 
@@ -97,6 +97,11 @@ class Engine:
 
     async def close(self) -> None:
         await self._tasks.close()
+
+    def families(self) -> Iterator[prometheus.Family]:
+        """For /metrics."""
+        yield from self.metrics.families(self.queue.counts())
+        yield from self.queue.families()
 
     def _helps(self, plugin: str, pending: queue.Pending, event: changes.Event) -> bool:
         if event.new is None and event.old is not None and event.old.metadata.uid == pending.pod.metadata.uid:
@@ -397,6 +402,7 @@ class Engine:
         now = self._clock.monotonic()
         self.metrics.attempted(metrics.SCHEDULED, profile.name, now - pending.began)
         self.metrics.scheduled(pending.attempts, now - pending.entered)
+        self.queue.moves.flushed += pending.flushed
         message = f"Successfully assigned {key_of(pod)} to {node}"
         self._recorders[profile.name].event(pod, "Normal", "Scheduled", message)
 

@@ -28,9 +28,21 @@ class Metrics:
         self._algorithm = prometheus.Histogram(ATTEMPT)
         self._victims = prometheus.Histogram(VICTIMS)
         self._preemptions = 0
+        self._permits: dict[str, prometheus.Histogram] = {}
+        self._claims: collections.Counter[str] = collections.Counter()
         # By profile, driver and outcome.
         self._devices: collections.Counter[tuple[str, str, str]] = collections.Counter()
         self._devices_waited: dict[tuple[str, str, str], prometheus.Histogram] = {}
+
+    def permitted(self, result: str, seconds: float) -> None:
+        """A pod waited for so long until it was permitted, or refused."""
+        timed = self._permits.get(result)
+        if timed is None:
+            timed = self._permits[result] = prometheus.Histogram(ATTEMPT)
+        timed.observe(seconds)
+
+    def claim_created(self, status: str) -> None:
+        self._claims[status] += 1
 
     def decided(self, seconds: float) -> None:
         """A node was chosen, or found that there is none."""
@@ -127,6 +139,18 @@ class Metrics:
             prometheus.HISTOGRAM,
             "Number of selected preemption victims",
             [({}, self._victims)],
+        )
+        yield prometheus.Family(
+            "scheduler_permit_wait_duration_seconds",
+            prometheus.HISTOGRAM,
+            "Duration of waiting on permit.",
+            [({"result": result}, timed) for result, timed in self._permits.items()],
+        )
+        yield prometheus.Family(
+            "scheduler_resourceclaim_creates_total",
+            prometheus.COUNTER,
+            "Number of ResourceClaims creation requests within scheduler",
+            [({"status": status}, number) for status, number in self._claims.items()],
         )
         yield prometheus.Family(
             "scheduler_dra_bindingconditions_allocations_total",

@@ -15,13 +15,15 @@ fit are taken out of it early. Timers run only while somebody waits.
 from __future__ import annotations
 
 import asyncio
+import collections
 import heapq
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from pybernetes.api.types import core_v1
+from pybernetes.kits import prometheus
 from pybernetes.kits.clock import Clock, Timer
-from pybernetes.scheduler import changes
+from pybernetes.scheduler import changes, moves
 
 FIRST_BACKOFF = 1.0
 LAST_BACKOFF = 10.0
@@ -42,13 +44,16 @@ NOBODY = ""
 class Pending:
     """A pod on its way. `rejected_by` names the plugins that turned it down everywhere; `entered` is when it came,
     `since` when it began to wait as it waits now, `began` when its last attempt did. `gated_by` is the plugin that
-    holds it back from being tried at all."""
+    holds it back from being tried at all, `blamed` are those that the metrics blame; `flushed` says that it has waited
+    too long for anything to help it."""
 
     __slots__ = (
         "attempts",
         "began",
+        "blamed",
         "entered",
         "failed",
+        "flushed",
         "gated_by",
         "held",
         "pod",
@@ -69,6 +74,8 @@ class Pending:
         self.held = False
         self.gated_by: str | None = None
         self.rejected_by: frozenset[str] = frozenset()
+        self.blamed: frozenset[str] = frozenset()
+        self.flushed = False
 
 
 def _always(plugin: str, pending: Pending, event: changes.Event) -> bool:
@@ -106,6 +113,7 @@ class SchedulingQueue:
         first: float = FIRST_BACKOFF,
         last: float = LAST_BACKOFF,
     ) -> None:
+        self.moves = moves.Moves()
         self._clock, self._helps, self._concerns, self._gate, self._by = clock, helps, concerns, gate, order
         self._first, self._last = first, last
         self._heap: list[tuple[Any, int, str]] = []
@@ -139,25 +147,27 @@ class SchedulingQueue:
             waiting = self._unschedulable[uid]
             before, waiting.pod = waiting.pod, pod
             if waiting.gated_by is not None or _changed(before, pod):
-                self._requeue(self._unpark(uid))
+                self._requeue(self._unpark(uid), moves.UPDATED)
             return waiting.gated_by is None
         elif uid not in self._flying:
             pending = Pending(pod, self._clock.monotonic())
-            if not self._admit(pending):
+            if not self._admit(pending, moves.ADDED):
                 return False
-            self._activate(pending)
+            self._activate(pending, moves.ADDED)
         else:
             self._flying[uid].pod = pod
         return True
 
     def remove(self, uid: str) -> None:
-        self._active.pop(uid, None)
-        self._held.pop(uid, None)
+        gone = self._active.pop(uid, None) or self._held.pop(uid, None)
         if uid in self._unschedulable:
-            self._unpark(uid)
+            gone = self._unpark(uid)
         waiting = self._backoff.pop(uid, None)
         if waiting is not None:
+            gone = waiting[0]
             waiting[1].cancel()
+        if gone is not None and gone.blamed:
+            self._blame(gone, frozenset())
         if uid in self._flying:
             self._deleted_in_flight.add(uid)
 
@@ -171,6 +181,8 @@ class SchedulingQueue:
         while self._heap and len(popped) < most:
             pending = self._active.pop(heapq.heappop(self._heap)[2], None)
             if pending is not None:
+                if pending.blamed:
+                    self._blame(pending, frozenset())
                 pending.attempts += 1
                 pending.tried = self._clock.monotonic()
                 pending.seen = self._forgotten + len(self._events)
@@ -188,12 +200,13 @@ class SchedulingQueue:
         if not self._land(pending):
             return
         pending.rejected_by, pending.failed, pending.since = rejected_by, error, self._clock.monotonic()
-        pending.gated_by = None
+        pending.gated_by, pending.flushed = None, False
+        self._blame(pending, rejected_by)
         # What changed during the cycle may have come too late for it.
         if error or meanwhile is None or any(self._helped(pending, event) for event in meanwhile):
-            self._requeue(pending)
+            self._requeue(pending, moves.FAILED)
             return
-        self._park(pending)
+        self._park(pending, moves.FAILED)
         self._plan_flush()
 
     def happened(self, event: changes.Event) -> None:
@@ -212,10 +225,11 @@ class SchedulingQueue:
             for uid, pending in waiting.items()
             if self._helps(plugin, pending, event)
         }
+        label = event.label if helped else ""
         for uid, pending in helped.items():
             if pending.gated_by is not None and not self._concerns(pending.gated_by, event.change):
                 continue
-            self._requeue(self._unpark(uid))
+            self._requeue(self._unpark(uid), label)
 
     def hold(self, pending: Pending) -> None:
         """Keep a pod from being tried until `release`."""
@@ -226,11 +240,11 @@ class SchedulingQueue:
         pending.held = False
         uid = pending.pod.metadata.uid
         if uid in self._held:
-            self._requeue(self._held.pop(uid))
+            self._requeue(self._held.pop(uid), moves.RELEASED)
         elif retry and uid in self._unschedulable:
             waiting = self._unpark(uid)
-            if self._admit(waiting):
-                self._activate(waiting)
+            if self._admit(waiting, moves.RELEASED):
+                self._activate(waiting, moves.RELEASED)
 
     def close(self) -> None:
         if self._flush is not None:
@@ -252,6 +266,12 @@ class SchedulingQueue:
             "unschedulable": len(self._unschedulable) - gated,
             "gated": gated,
         }
+
+    def families(self) -> Iterator[prometheus.Family]:
+        """What moves here, for /metrics."""
+        events = collections.Counter(event.label for event in self._events)
+        events[moves.POPPED] = len(self._flying)
+        return self.moves.families(events)
 
     def backoff_of(self, pending: Pending) -> float:
         return min(self._first * 2.0 ** min(max(pending.attempts - 1, 0), DOUBLINGS), self._last)
@@ -278,16 +298,24 @@ class SchedulingQueue:
             return False
         return True
 
-    def _admit(self, pending: Pending) -> bool:
+    def _admit(self, pending: Pending, event: str) -> bool:
         """Whether plugins let it be tried; it waits where not."""
         pending.gated_by = self._gate(pending.pod)
         if pending.gated_by is None:
             return True
         pending.rejected_by |= {pending.gated_by}
-        self._park(pending)
+        self._blame(pending, pending.rejected_by)
+        self._park(pending, event)
         return False
 
-    def _park(self, pending: Pending) -> None:
+    def _blame(self, pending: Pending, plugins: frozenset[str]) -> None:
+        scheduler = pending.pod.spec.schedulerName
+        self.moves.blame(pending.blamed, scheduler, -1)
+        self.moves.blame(plugins, scheduler, 1)
+        pending.blamed = plugins
+
+    def _park(self, pending: Pending, event: str) -> None:
+        self.moves.incoming[moves.UNSCHEDULABLE, event] += 1
         uid = pending.pod.metadata.uid
         self._unschedulable[uid] = pending
         for plugin in _rejecting(pending):
@@ -302,16 +330,17 @@ class SchedulingQueue:
                 del self._rejected_by[plugin]
         return pending
 
-    def _requeue(self, pending: Pending) -> None:
+    def _requeue(self, pending: Pending, event: str) -> None:
         if pending.held:
             self._held[pending.pod.metadata.uid] = pending
             return
-        if not self._admit(pending):
+        if not self._admit(pending, event):
             return
         left = pending.tried + self.backoff_of(pending) - self._clock.monotonic()
         if left <= 0 or not pending.attempts:
-            self._activate(pending)
+            self._activate(pending, event)
             return
+        self.moves.incoming[moves.BACKOFF, event] += 1
         uid = pending.pod.metadata.uid
         self._backoff[uid] = pending, self._clock.call_later(left, lambda: self._backoff_over(uid))
         if not pending.failed:
@@ -320,7 +349,7 @@ class SchedulingQueue:
     def _backoff_over(self, uid: str) -> None:
         waiting = self._backoff.pop(uid, None)
         if waiting is not None:
-            self._activate(waiting[0])
+            self._activate(waiting[0], moves.BACKOFF_OVER)
 
     def _hurry(self) -> bool:
         """With nothing else to do, try the pods in back-off that merely did not fit."""
@@ -328,10 +357,11 @@ class SchedulingQueue:
         for uid in early:
             pending, timer = self._backoff.pop(uid)
             timer.cancel()
-            self._activate(pending)
+            self._activate(pending, moves.HURRIED)
         return bool(early)
 
-    def _activate(self, pending: Pending) -> None:
+    def _activate(self, pending: Pending, event: str) -> None:
+        self.moves.incoming[moves.ACTIVE, event] += 1
         uid = pending.pod.metadata.uid
         self._active[uid] = pending
         self._order += 1
@@ -348,7 +378,8 @@ class SchedulingQueue:
         tried = [pending for pending in self._unschedulable.values() if pending.gated_by is None]
         for pending in tried:
             if now - pending.since >= UNSCHEDULABLE_SECONDS:
-                self._requeue(self._unpark(pending.pod.metadata.uid))
+                pending.flushed = True
+                self._requeue(self._unpark(pending.pod.metadata.uid), moves.TIMED_OUT)
         left = [pending.since for pending in self._unschedulable.values() if pending.gated_by is None]
         if left:
             oldest = min(left)

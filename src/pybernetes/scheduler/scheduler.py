@@ -56,7 +56,7 @@ class Scheduler:
             recorder=self._recorder,
             config=self._config,
         )
-        self._families = lambda: engine.metrics.families(engine.queue.counts())
+        self._families = engine.families
         await cluster.start(engine.queue)
         self.ready.set()
         await engine.run()

@@ -236,7 +236,9 @@ async def test_a_pod_that_is_deleted_while_it_waits_leaves_the_device_to_others(
     assert [user.name for user in (await one.claim()).status.reservedFor] == ["b"]
 
 
-async def test_the_claim_made_for_an_extended_resource_waits_as_well_and_goes_when_it_fails(two: Rack) -> None:
+async def test_the_claim_made_for_an_extended_resource_waits_as_well_and_goes_when_it_fails(
+    counted: list[metrics.Metrics], two: Rack
+) -> None:
     await two.cluster.apply(EXTENDED)
     await two.cluster.settled()
     [made] = [one for one in (await two.client.list(resource_v1.ResourceClaim)).items if one.metadata.name != "c"]
@@ -250,3 +252,5 @@ async def test_the_claim_made_for_an_extended_resource_waits_as_well_and_goes_wh
     assert found.spec.nodeName
     assert found.status.extendedResourceClaimStatus is not None
     assert found.status.extendedResourceClaimStatus.resourceClaimName == other.metadata.name
+    families = {family.name: family for family in counted[0].families({})}
+    assert families["scheduler_resourceclaim_creates_total"].samples == [({"status": "success"}, 2)]

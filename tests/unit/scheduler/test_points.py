@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from pybernetes.api.types import core_v1, meta_v1
+from pybernetes.kits import prometheus
 from pybernetes.kits.clock import settle
 from pybernetes.scheduler import changes, registry, waiting
 from pybernetes.scheduler.plugins import plugin
+from tests.fakes import scrape
 from tests.unit.scheduler import test_configuration, test_scheduler
 
 LOG: list[str] = []
@@ -106,6 +108,9 @@ async def test_waiting_in_vain_is_a_rejection_and_gives_the_room_back(gang: test
         "Unschedulable",
         "0/1 nodes are available: 1 rejected due to timeout after waiting 30s at plugin Gang.",
     )
+    found = scrape.parse(prometheus.text(gang.scheduler.families()))
+    assert found["scheduler_permit_wait_duration_seconds_sum", (("result", "Unschedulable"),)] == 30
+    assert found["scheduler_unschedulable_pods", (("plugin", "Gang"), ("profile", ""))] == 1
 
 
 async def test_a_pod_that_is_not_permitted(gang: test_scheduler.World) -> None:

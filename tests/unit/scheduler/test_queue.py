@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from pybernetes.api.types import core_v1, meta_v1
+from pybernetes.api.types import core_v1, meta_v1, resource_v1
 from pybernetes.kits.clock import VirtualClock
 from pybernetes.scheduler import changes, queue
 from pybernetes.scheduler.plugins import priority_sort
@@ -151,3 +151,42 @@ async def test_a_pod_that_was_tried_may_be_held_back_later(clock: VirtualClock) 
     assert waiting.put(pod("a"))
     assert waiting.counts()["backoff"] == 1
     waiting.close()
+
+
+async def test_what_moves_is_counted_by_what_moved_it(clock: VirtualClock) -> None:
+    waiting = queue.SchedulingQueue(clock)
+    for name in ("a", "b"):
+        waiting.put(pod(name))
+    first, second = await waiting.pop(2)
+    waiting.happened(NODE)
+    tracked = next(one for one in waiting.families() if one.name == "scheduler_inflight_events")
+    assert list(tracked.samples) == [({"event": "NodeAdd"}, 1), ({"event": "PodPopped"}, 2)]
+    for pending in (first, second):
+        waiting.failed(pending, frozenset({"NodeResourcesFit"}))
+    waiting.remove("b")
+    await clock.advance(1)
+    await waiting.pop(1)
+    waiting.failed(first, frozenset({"NodeResourcesFit", "NodePorts"}))
+    assert waiting.moves.turned_down == {("NodeResourcesFit", ""): 1, ("NodePorts", ""): 1}
+    await clock.advance(queue.UNSCHEDULABLE_SECONDS + 1)
+    [pending] = await waiting.pop(1)
+    assert pending.flushed
+    assert not any(waiting.moves.turned_down.values())
+    assert waiting.moves.incoming == {
+        ("active", "UnschedulablePodAdd"): 2,
+        ("backoff", "ScheduleAttemptFailure"): 2,
+        ("active", "BackoffComplete"): 1,
+        ("unschedulable", "ScheduleAttemptFailure"): 1,
+        ("active", "UnschedulableTimeout"): 1,
+    }
+    waiting.close()
+
+
+def test_what_upstream_calls_events() -> None:
+    claim = core_v1.PersistentVolumeClaim()
+    sliced = resource_v1.ResourceSlice()
+    assert changes.Event(changes.Change.STORAGE, None, claim).label == "PersistentVolumeClaimAdd"
+    assert changes.Event(changes.Change.DEVICES, sliced, sliced).label == "resource.k8s.io/ResourceSliceUpdate"
+    assert changes.Event(changes.Change.DEVICES, sliced, None).label == "resource.k8s.io/ResourceSliceDelete"
+    both = changes.Change.POD_RELABELLED | changes.Change.POD_SHRUNK
+    assert changes.Event(both).label == "AssignedPodUpdatePodLabel"
