@@ -28,6 +28,7 @@ def test_flags_of_nodes_and_autoscalers() -> None:
             "--horizontal-pod-autoscaler-tolerance=0.2",
             "--horizontal-pod-autoscaler-downscale-stabilization=1m",
             "--concurrent-horizontal-pod-autoscaler-syncs=7",
+            "--legacy-service-account-tokens",
         ],
     )
     assert command.settings_of(given) == Settings(
@@ -40,6 +41,7 @@ def test_flags_of_nodes_and_autoscalers() -> None:
         horizontal_pod_autoscaler_tolerance=0.2,
         horizontal_pod_autoscaler_downscale_stabilization=60.0,
         concurrent_horizontal_pod_autoscaler_syncs=7,
+        legacy_tokens=True,
     )
 
 

@@ -103,6 +103,7 @@ def settings_of(given: Mapping[str, Any]) -> Settings:
         signing_duration=given["cluster-signing-duration"],
         workers={controller: given[flag] for flag, controller, usual in flags.WORKERS if given[flag] != usual},
         sign_token=work.signer(_read(given, "service-account-private-key-file")),
+        legacy_tokens=given["legacy-service-account-tokens"],
         legacy_token_unused=given["legacy-service-account-token-clean-up-period"],
         cluster_cidr=(given["cluster-cidr"] or "") if given["allocate-node-cidrs"] else "",
         load_balancer_pool=work.pool(given["load-balancer-pool"] or ()),

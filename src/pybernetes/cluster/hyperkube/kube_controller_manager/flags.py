@@ -142,6 +142,13 @@ TABLE = (
         TOKENS,
     ),
     Flag(
+        "legacy-service-account-tokens",
+        values.BOOL,
+        False,
+        "Make a token Secret for every service account, as clusters did before 1.24.",
+        TOKENS,
+    ),
+    Flag(
         "legacy-service-account-token-clean-up-period",
         values.DURATION,
         365 * 86400.0,
