@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import functools
 import types
-from typing import Any
+from typing import Any, NamedTuple
 
+import msgspec
 import orjson
 
 from pybernetes.api import codecs, shape
@@ -159,27 +160,27 @@ def changes(old: Any, new: Any, kind: Any) -> tuple[Set, Set]:
     """(added or altered, taken away) between two objects, or two trees, of one type."""
     changed: Set = {}
     removed: Set = {}
-    if codecs.is_struct(type(new)):
-        old, new = _differing(old, new, kind)
-    _compare(ownable(old), ownable(new), shape.of(kind), changed, removed)
+    before, after = _differing(old, new, kind) if codecs.is_struct(type(new)) else (ownable(old), ownable(new))
+    _compare(before, after, shape.of(kind), changed, removed)
     return changed, removed
 
 
 def _differing(old: Any, new: Any, kind: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The trees of two objects without what is equal in both: a write changes one member of an object, seldom more."""
+    """The trees of what can be owned of two objects, without what is equal in both: a write changes one member of an
+    object, seldom more."""
     before: dict[str, Any] = {}
     after: dict[str, Any] = {}
-    always = empty(kind)
-    for name, untouched in _untouched(kind).items():
-        sides = getattr(old, name), getattr(new, name)
-        if name == "metadata":
-            sides = _owned(sides[0]), _owned(sides[1])
-        if sides[0] == sides[1]:
+    olds, news = msgspec.structs.astuple(old), msgspec.structs.astuple(new)
+    for member in _members(kind):
+        was, now = olds[member.place], news[member.place]
+        if member.name == "metadata":
+            was, now = _owned(was), _owned(now)
+        if was == now:
             continue
-        for value, tree in zip(sides, (before, after), strict=True):
+        for value, tree in ((was, before), (now, after)):
             raw = codecs.encode(value)
-            if raw != untouched or name in always:
-                tree[name] = codecs.decode_tree(raw)
+            if raw != member.encoded or member.always:
+                tree[member.name] = codecs.decode_tree(raw)
     return before, after
 
 
@@ -192,25 +193,64 @@ def added(obj: Any, kind: Any) -> Set:
     if not codecs.is_struct(type(obj)):
         return fieldset.ordered(changes(empty(kind), obj, kind)[0])
     result: Set = {}
-    untouched = _untouched(kind)
-    for name, encoded in untouched.items():
-        member = getattr(obj, name)
-        raw = codecs.encode(_owned(member) if name == "metadata" else member)
-        if raw != encoded:
+    values = msgspec.structs.astuple(obj)
+    for member in _members(kind):
+        value = values[member.place]
+        if member.name == "metadata":
+            value = _owned(value)
+        if value == member.untouched:
+            continue
+        if member.is_leaf and type(value) in _SCALARS:
+            result[member.step] = {}
+            continue
+        raw = codecs.encode(value)
+        if raw == member.encoded:
+            continue
+        if member.is_leaf:
+            result[member.step] = {}
+        else:
             find = _added if len(raw) <= _MAX_REMEMBERED else _added_now
-            result.update(find(kind, name, raw))
+            result.update(find(kind, member.name, raw))
     return result
 
 
 _MAX_REMEMBERED = 4096
+# What is never written alike where it differs.
+_SCALARS = frozenset((str, int, bool))
+
+
+class _Member(NamedTuple):
+    """A member of a type's objects, and what it is in an empty one."""
+
+    name: str
+    step: str
+    place: int
+    is_leaf: bool
+    untouched: Any
+    encoded: bytes
+    # Whether an empty object is written with it.
+    always: bool
 
 
 @functools.cache
-def _untouched(kind: Any) -> dict[str, bytes]:
-    """The members of an empty object, as encoded; by their attributes' names, which at the top are those in JSON."""
+def _members(kind: Any) -> list[_Member]:
+    """Those that can be owned, in order; their attributes' names are, at the top, those in JSON."""
     skeleton = kind()
-    names = sorted(name for name in codecs.field_types(kind) if name not in ("apiVersion", "kind"))
-    return {name: codecs.encode(getattr(skeleton, name)) for name in names}
+    values = msgspec.structs.astuple(skeleton)
+    always, shapes = empty(kind), shape.of(kind).fields
+    return [
+        _Member(
+            name,
+            "f:" + name,
+            place,
+            shapes[name].kind == shape.LEAF,
+            values[place],
+            codecs.encode(values[place]),
+            name in always,
+        )
+        for name, place in sorted((name, place) for place, name in enumerate(kind.__struct_fields__))
+        if name not in ("apiVersion", "kind")
+    ]
 
 
 def _added_now(kind: Any, name: str, raw: bytes) -> Set:

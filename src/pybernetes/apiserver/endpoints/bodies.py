@@ -18,7 +18,8 @@ SUMMARY = 30
 
 
 def media_type(request: requests.Request) -> str:
-    return request.header("content-type").partition(";")[0].strip().lower()
+    given = request.header("content-type")
+    return given if given in ACCEPTED else given.partition(";")[0].strip().lower()
 
 
 def tree(request: requests.Request, wanted: str) -> Any:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from pybernetes.api import codecs, custom, errors, times
 from pybernetes.apiserver import request as requests
 from pybernetes.apiserver.endpoints import scope as scopes
+from pybernetes.apiserver.resources import checks
 
 MAX_GENERATED_BASE = 58
 
@@ -72,7 +75,7 @@ def check_preconditions(scope: scopes.Scope, new: Any, old: Any, name: str) -> N
 
 def bump_generation(scope: scopes.Scope, new: Any, old: Any) -> None:
     spec_of = scope.kind.spec_of
-    if spec_of is not None and not _equal(spec_of(new), spec_of(old)):
+    if spec_of is not None and not checks.same(spec_of(new), spec_of(old)):
         new.metadata.generation = old.metadata.generation + 1
 
 
@@ -90,9 +93,4 @@ def same(left: Any, right: Any) -> bool:
     """Equal as stored."""
     if isinstance(left, custom.Object):
         return codecs.encode(left) == codecs.encode(right)
-    return all(_equal(getattr(left, name), getattr(right, name)) for name in left.__struct_fields__)
-
-
-def _equal(left: Any, right: Any) -> bool:
-    """Values that differ may still be written alike."""
-    return left is right or left == right or codecs.encode(left) == codecs.encode(right)
+    return all(map(checks.same, msgspec.structs.astuple(left), msgspec.structs.astuple(right)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 
 from pybernetes.api import fields, names, scheme
@@ -41,6 +42,10 @@ def validate_create(
     return problems
 
 
+_FIXED = ("name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds")
+_fixed = operator.attrgetter(*_FIXED)
+
+
 def validate_update(new: meta_v1.ObjectMeta, old: meta_v1.ObjectMeta) -> checks.Errors:
     """What may not change has not, and what did is well-formed."""
     problems: checks.Errors = []
@@ -55,8 +60,9 @@ def validate_update(new: meta_v1.ObjectMeta, old: meta_v1.ObjectMeta) -> checks.
             problems.append(fields.forbidden(_META["finalizers"], words))
     if new.generation < old.generation:
         problems.append(fields.invalid(_META["generation"], new.generation, "must not be decremented"))
-    for name in ("name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"):
-        problems += checks.immutable(getattr(new, name), getattr(old, name), _META[name])
+    if _fixed(new) != _fixed(old):
+        for name in _FIXED:
+            problems += checks.immutable(getattr(new, name), getattr(old, name), _META[name])
     # What was there before was checked when it came; most writes change none of it.
     if new.labels != old.labels:
         problems += checks.labels(new.labels, _META["labels"])
