@@ -11,6 +11,7 @@ import math
 import re
 import types
 import typing
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import msgspec
@@ -76,34 +77,36 @@ def _encode_hook(value: Any) -> Any:
 _encoder = msgspec.json.Encoder(enc_hook=_encode_hook)
 
 
-# Bounded, because the types of custom resources come and go.
-@functools.lru_cache(maxsize=4096)
-def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
+def _decoder_of(kind: Any) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(kind, dec_hook=_decode_hook)
 
 
-def encode(obj: Any) -> bytes:
-    """An object or tree as compact JSON."""
-    return _encoder.encode(obj)
+# Bounded, because the types of custom resources come and go.
+_decoder: Callable[[Any], msgspec.json.Decoder[Any]] = functools.lru_cache(maxsize=4096)(_decoder_of)
+
+
+encode = _encoder.encode
+"""An object or tree as compact JSON."""
 
 
 def decode(kind: type[T], data: bytes | bytearray | memoryview) -> T:
     """JSON bytes as an object of that type. Raises DecodeError."""
     try:
-        decoder = _decoder(typing.cast("Any", kind))
-        return typing.cast("T", decoder.decode(data))
+        decoded: T = _decoder(kind).decode(data)
     except msgspec.ValidationError:
         return from_tree(kind, decode_tree(data))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DecodeError(str(error)) from None
+    return decoded
 
 
 def decode_known(kind: type[T], data: bytes) -> T | None:
     """JSON bytes as an object of that type; None if they are not one, or hold a field that it does not have."""
     try:
-        return typing.cast("T", _decoder(typing.cast("Any", kind)).decode(data))
+        decoded: T = _decoder(kind).decode(data)
     except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
+    return decoded
 
 
 def decode_tree(data: bytes | bytearray | memoryview) -> Any:

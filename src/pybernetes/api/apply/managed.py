@@ -155,16 +155,16 @@ def updated(
     if not changed and not removed:
         return write(books)
     writer = _updater(manager, api_version, subresource)
-    mine = books.get(writer.identity)
-    if mine is not None and not removed and _is_his(changed, mine, books):
-        books[writer.identity] = mine._replace(time=time)
+    identity = writer.identity
+    mine = books.get(identity, Owned(writer, {}, time))
+    if not removed and _is_his(changed, mine, books):
+        books[identity] = mine._replace(time=time)
         return write(books)
+    books.pop(identity, None)
     books = moved(books, changed, removed)
-    if changed:
-        mine = books.get(writer.identity)
-        changed = fieldset.ordered(changed)
-        fields = fieldset.union(mine.fields, changed) if mine else changed
-        books[writer.identity] = Owned(writer, fields, time)
+    fields = fieldset.union(fieldset.difference(mine.fields, removed), fieldset.ordered(changed))
+    if fields:
+        books[identity] = Owned(writer, fields, time if changed else mine.time)
     return write(capped(books))
 
 
@@ -181,9 +181,10 @@ def _books(old: Any, new: Any, subresource: str) -> Books:
     if subresource or not carried or carried == before:
         return read(before)
     try:
-        return check(carried) if len(carried) > 1 or any(_members(carried[0])) else {}
+        given = check(carried) if len(carried) > 1 or any(_members(carried[0])) else {}
     except ValueError:
         return read(before)
+    return {who: owned._replace(fields=fieldset.ordered(owned.fields)) for who, owned in given.items()}
 
 
 def _carried(obj: Any) -> list[Any]:

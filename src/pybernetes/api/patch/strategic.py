@@ -256,7 +256,7 @@ def _key(item: Any, merge_key: str) -> Any:
     if merge_key not in item:
         raise errors.bad_request(f"map: {_go(item)} does not contain declared merge key: {merge_key}")
     value = item[merge_key]
-    return _hashable(value) if isinstance(value, (dict, list)) else value
+    return value if type(value) is str else _hashable(value)
 
 
 def _hashable(value: Any) -> Any:

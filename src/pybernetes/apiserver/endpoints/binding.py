@@ -19,7 +19,8 @@ async def bind(scope: scopes.Scope, request: requests.Request) -> results.Result
     binding: core_v1.Binding = bodies.decode(request, scope.kind.resource, core_v1.Binding)
     name = request.attributes.name or binding.metadata.name
     _check(binding, name)
-    request.attributes = request.attributes._replace(name=name)
+    if not request.attributes.name:
+        request.attributes = request.attributes._replace(name=name)
     binding = await parts.admitted(scope, request, binding)
 
     for _ in range(update.ATTEMPTS):

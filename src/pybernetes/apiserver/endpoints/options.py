@@ -55,7 +55,7 @@ def tree(request: requests.Request, kind: str) -> dict[str, Any]:
 
 
 def is_dry_run(request: requests.Request) -> bool:
-    return bool(request.raw_query) and request.query.get("dryRun") == "All"
+    return request.query.get("dryRun") == "All"
 
 
 def validation(request: requests.Request) -> str:

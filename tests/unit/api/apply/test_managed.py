@@ -3,10 +3,15 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from pybernetes.api import apply, codecs
+from pybernetes.api.apply import fieldset
 from pybernetes.api.types import apps_v1, core_v1, meta_v1
 
 T1, T2 = "2026-01-01T00:00:00Z", "2026-01-01T00:00:05Z"
+DATA = st.dictionaries(st.sampled_from("abc"), st.sampled_from("12"), min_size=1)
 
 
 def config_map(**data: str) -> dict[str, Any]:
@@ -125,6 +130,39 @@ def test_a_client_can_reset_and_rewrite_the_books() -> None:
     broken = [{**renamed[0], "fieldsV1": {"nonsense": {}}}]
     given = {**old, "metadata": {**old["metadata"], "managedFields": broken}}
     assert [e["manager"] for e in update(old, given, "two")] == ["one"]
+
+
+def test_what_a_client_says_is_written_in_order() -> None:
+    old = create(config_map(a="1", b="1"))
+    said = {**old["metadata"]["managedFields"][0], "fieldsV1": {"f:data": {"f:b": {}, ".": {}, "f:a": {}}}}
+    (entry,) = update(old, {**old, "metadata": {**old["metadata"], "managedFields": [said]}}, "two")
+    assert codecs.encode(entry["fieldsV1"]) == b'{"f:data":{".":{},"f:a":{},"f:b":{}}}'
+
+
+@given(st.lists(st.tuples(st.sampled_from("mno"), DATA, st.sampled_from(["", "status"])), max_size=6))
+def test_a_field_belongs_to_who_wrote_it_last(writes: list[tuple[str, dict[str, str], str]]) -> None:
+    tree = create(config_map(a="0"))
+    owners = {(): ("one", ""), ("f:a",): ("one", "")}
+    for number, (manager, data, subresource) in enumerate(writes):
+        before = tree["data"]
+        new = {**tree, "data": data}
+        how: dict[str, Any] = {"manager": manager, "time": f"2026-01-01T00:01:0{number}Z", "subresource": subresource}
+        entries = apply.updated(tree, new, core_v1.ConfigMap, api_version="v1", **how)
+        objects = (codecs.from_tree(core_v1.ConfigMap, one) for one in (tree, new))
+        assert codecs.encode(entries) == codecs.encode(
+            apply.updated(*objects, core_v1.ConfigMap, api_version="v1", **how)
+        )
+        for key in before.keys() - data.keys():
+            del owners[(f"f:{key}",)]
+        owners |= {(f"f:{key}",): (manager, subresource) for key in data if data[key] != before.get(key)}
+        assert owners == {
+            path[1:]: (entry["manager"], entry.get("subresource", ""))
+            for entry in entries
+            for path in fieldset.paths(entry["fieldsV1"])
+        }
+        in_order = [{**entry, "fieldsV1": fieldset.ordered(entry["fieldsV1"])} for entry in entries]
+        assert codecs.encode(entries) == codecs.encode(in_order)
+        tree = {**new, "metadata": {**new["metadata"], "managedFields": entries}}
 
 
 def test_who_writes_his_own_fields_again_changes_only_the_time() -> None:
