@@ -64,9 +64,9 @@ def repeats(value: Any) -> bool:
     return isinstance(value, list) and any(map(repeats, value))
 
 
-@given(VALUES, st.booleans())
-def test_duplicates_are_found_where_there_are_any(value: Any, escaped: bool) -> None:
-    document = written(value, escaped=escaped).encode()
+@given(VALUES, st.booleans(), st.sampled_from([0, 10_000]))
+def test_duplicates_are_found_where_there_are_any(value: Any, escaped: bool, padding: int) -> None:
+    document = written(value, escaped=escaped).encode() + b" " * padding
     assert bool(strictness.duplicates(document, is_yaml=False)) == repeats(value)
 
 

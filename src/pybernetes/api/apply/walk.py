@@ -304,13 +304,13 @@ def _compare(old: Any, new: Any, of: shape.Shape, changed: Set, removed: Set) ->
         others, prefix = _LEAF, ""
         old, new = {value_of(item): None for item in old}, {value_of(item): None for item in new}
     for name, value in new.items():
-        inner = fields.get(name, others)
         if name not in old:
-            changed[prefix + name] = _whole(value, inner)
+            changed[prefix + name] = _whole(value, fields.get(name, others))
             continue
         before = old[name]
         if before is value or before == value:
             continue
+        inner = fields.get(name, others)
         holder = _HOLDERS[inner.kind]
         if isinstance(before, holder) and isinstance(value, holder):
             below: Set = {}

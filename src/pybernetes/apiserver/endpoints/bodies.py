@@ -56,7 +56,7 @@ def decode(request: requests.Request, resource: scheme.Resource, kind: Any = Non
         obj = known(body, expected)
         if obj is not None:
             if options.validation(request) != options.IGNORE:
-                _report(request, expected, strict_errors(request, None, expected))
+                _report(request, expected, strictness.duplicates(body, is_yaml=False))
             return obj
     document = tree(request, _declared_by(expected)[1])
     obj = convert(document, expected)
@@ -170,11 +170,12 @@ _DECLARED: dict[Any, tuple[str, str]] = {}
 
 
 def _declared_by(kind: Any) -> tuple[str, str]:
-    if custom.is_custom(kind):
-        declared: tuple[str, str] = kind.DECLARED
-        return declared
     found = _DECLARED.get(kind)
     if found is None:
+        if custom.is_custom(kind):
+            # These come and go.
+            declared: tuple[str, str] = kind.DECLARED
+            return declared
         found = _DECLARED[kind] = _declared(kind()) if issubclass(kind, msgspec.Struct) else ("", "")
     return found
 
