@@ -9,8 +9,10 @@ from pybernetes.api import times
 from pybernetes.api.types import core_v1
 from pybernetes.controllers import Context, Controllers, Settings
 from pybernetes.informers import Informers, Recorder
+from pybernetes.kits import prometheus
 from pybernetes.kits.chance import Chance
 from pybernetes.kits.clock import VirtualClock, settle
+from tests.fakes import scrape
 from tests.fakes.api import FakeApi
 
 
@@ -36,6 +38,15 @@ class FakeCluster:
         self.runs = lambda pod: True
         if kubelet:
             self.informers.of(core_v1.Pod).on_change(self._kubelet)
+
+    def counted(self, name: str) -> dict[str, float]:
+        """The samples of a metric, by the values of their labels in the order of their names."""
+        found = scrape.parse(prometheus.text(self.context.families()))
+        return {
+            " ".join(value for label, value in labels if label != "le"): number
+            for (sample, labels), number in found.items()
+            if sample == name
+        }
 
     def _recorder(self, component: str) -> Recorder:
         recorder = Recorder(self.client, component, clock=self.clock, chance=Chance(4))

@@ -14,7 +14,6 @@ from pybernetes.apiserver import settings as apiserver_settings
 from pybernetes.apiserver.endpoints import components
 from pybernetes.cluster import keeping
 from pybernetes.cluster import tools as toolboxes
-from pybernetes.informers import metrics as queue_metrics
 from pybernetes.kits import chance as chances
 from pybernetes.kits import clock as clocks
 from pybernetes.kits import tasks
@@ -114,7 +113,7 @@ class ControlPlane:
                 ),
             )
             running = controllers.Controllers(context, only=self._controllers)
-            self.api.more_metrics["kube-controller-manager"] = lambda: queue_metrics.families(context.queues)
+            self.api.more_metrics["kube-controller-manager"] = context.families
             try:
                 await tools.informers.start()
                 await running.run()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from pybernetes.client import Client
 from pybernetes.informers import Informer, Informers, Loop, Queue, Recorder
+from pybernetes.informers import metrics as queue_metrics
+from pybernetes.kits import prometheus
 from pybernetes.kits.chance import Chance
 from pybernetes.kits.clock import Clock
 
@@ -66,7 +68,7 @@ class Settings:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """Shared by all controllers of a process. `recorder(component)` makes the events of one component; `queues` are
-    those that were made, for metrics."""
+    those that were made, `counted` is where controllers put what counts for them, for metrics."""
 
     client: Client
     informers: Informers
@@ -75,6 +77,13 @@ class Context:
     recorder: Callable[[str], Recorder]
     settings: Settings = field(default_factory=Settings)
     queues: list[Queue] = field(default_factory=list)
+    counted: list[Callable[[], Iterable[prometheus.Family]]] = field(default_factory=list)
+
+    def families(self) -> Iterator[prometheus.Family]:
+        """What the queues and the controllers tell in /metrics."""
+        yield from queue_metrics.families(self.queues)
+        for families in self.counted:
+            yield from families()
 
     def queue(self, name: str) -> Queue:
         made = Queue(name, clock=self.clock, chance=self.chance)

@@ -57,6 +57,44 @@ class Family(NamedTuple):
     samples: Iterable[tuple[Labels, float | Histogram]]
 
 
+class Counts:
+    """A counter for each combination of the values of its labels."""
+
+    def __init__(self, name: str, help_: str, *labels: str) -> None:
+        self._name, self._help, self._labels = name, help_, labels
+        self._numbers: dict[tuple[str, ...], float] = {}
+
+    def add(self, *values: str, by: float = 1) -> None:
+        self._numbers[values] = self._numbers.get(values, 0) + by
+
+    def families(self) -> Iterator[Family]:
+        samples = [(dict(zip(self._labels, at, strict=True)), number) for at, number in self._numbers.items()]
+        yield Family(self._name, COUNTER, self._help, samples)
+
+
+class Timings:
+    """A histogram for each combination of the values of its labels."""
+
+    def __init__(self, name: str, help_: str, bounds: Sequence[float], *labels: str) -> None:
+        self._name, self._help, self._bounds, self._labels = name, help_, bounds, labels
+        self._timed: dict[tuple[str, ...], Histogram] = {}
+
+    def observe(self, value: float, *values: str) -> None:
+        timed = self._timed.get(values)
+        if timed is None:
+            timed = self._timed[values] = Histogram(self._bounds)
+        timed.observe(value)
+
+    def totals(self, name: str, help_: str) -> Family:
+        """How many there were, as a counter of its own."""
+        samples = [(dict(zip(self._labels, at, strict=True)), sum(timed.counts)) for at, timed in self._timed.items()]
+        return Family(name, COUNTER, help_, samples)
+
+    def families(self) -> Iterator[Family]:
+        samples = [(dict(zip(self._labels, at, strict=True)), timed) for at, timed in self._timed.items()]
+        yield Family(self._name, HISTOGRAM, self._help, samples)
+
+
 def exponential(first: float, factor: float, count: int) -> tuple[float, ...]:
     """Bounds, each so many times the one before."""
     bounds = [first]

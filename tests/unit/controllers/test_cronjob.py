@@ -8,6 +8,7 @@ from pybernetes.api import codecs, schedules, times
 from pybernetes.api.types import batch_v1, core_v1
 from pybernetes.controllers.cronjob import decide
 from pybernetes.testing import Cluster
+from tests.fakes import scrape
 
 BORN = 1_700_000_040.0
 
@@ -121,3 +122,14 @@ async def test_a_suspended_one_rests_and_then_catches_up_once() -> None:
         await c.advance("1s")
         assert len(await names(c)) == 1
         assert "TooManyMissedTimes" in await reasons(c)
+
+
+async def test_how_late_jobs_are_made_and_removed_is_counted() -> None:
+    async with Cluster(virtual=True, nodes=1) as cluster:
+        wanted = cron()
+        wanted["spec"]["jobTemplate"]["spec"]["ttlSecondsAfterFinished"] = 5
+        await cluster.apply([wanted])
+        await cluster.advance("2m")
+        found = scrape.parse(await cluster.client().raw("/metrics"))
+        assert found["cronjob_controller_job_creation_skew_duration_seconds_count", ()] >= 1
+        assert found["ttl_after_finished_controller_job_deletion_duration_seconds_count", ()] >= 1

@@ -69,6 +69,12 @@ async def test_a_silent_node_becomes_unknown_and_loses_its_pods() -> None:
         left = {p.metadata.name for p in cluster.api.all(core_v1.Pod)}
         assert left == {"later", "never"}
         assert "Node n1 status is now: NodeNotReady" in cluster.events("NodeNotReady")
+        assert cluster.counted("node_collector_zone_size") == {"": 2}
+        assert cluster.counted("node_collector_zone_health") == {"": 50}
+        assert cluster.counted("node_collector_unhealthy_nodes_in_zone") == {"": 1}
+        assert cluster.counted("node_collector_evictions_total") == {"": 1}
+        assert cluster.counted("node_collector_update_node_health_duration_seconds_count")[""] > 2
+        assert cluster.counted("taint_eviction_controller_pod_deletions_total") == {"": 1}
         for _ in range(12):
             await cluster.clock.advance(10)
             stamp = times.to_micro_time(cluster.clock.time())
@@ -108,6 +114,8 @@ async def test_pods_of_lost_nodes_and_unscheduled_ones_are_removed() -> None:
         assert {p.metadata.name for p in cluster.api.all(core_v1.Pod)} == {"kept", "lost"}
         await cluster.clock.advance(40)
         assert {p.metadata.name for p in cluster.api.all(core_v1.Pod)} == {"kept"}
+        deleted = cluster.counted("pod_gc_collector_force_delete_pods_total")
+        assert deleted == {"default orphaned": 1, "default unscheduled": 1}
 
 
 async def test_terminating_pods_of_nodes_out_of_service_are_removed() -> None:

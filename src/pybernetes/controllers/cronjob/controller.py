@@ -10,6 +10,7 @@ from pybernetes.controllers import owners, pods
 from pybernetes.controllers.context import Context
 from pybernetes.controllers.cronjob import decide
 from pybernetes.informers import join_key, key_of, split_key
+from pybernetes.kits import prometheus
 
 NAME = "cronjob-controller"
 TZ_WARNING = (
@@ -26,6 +27,12 @@ class CronJobs:
         self._context, self._client = context, context.client
         self._recorder = context.recorder(NAME)
         self._queue = context.queue(NAME)
+        self._skews = prometheus.Timings(
+            "cronjob_controller_job_creation_skew_duration_seconds",
+            "Time between when a cronjob is scheduled to be run, and when the corresponding job is created",
+            prometheus.exponential(1, 2, 10),
+        )
+        context.counted.append(self._skews.families)
         self._cron_jobs = context.informers.of(batch_v1.CronJob)
         self._jobs = context.informers.of(batch_v1.Job)
         owners.index(self._jobs)
@@ -154,7 +161,7 @@ class CronJobs:
             for reference in list(status.active):
                 await self._delete(cron_job, reference.name, reference.uid)
                 status.active.remove(reference)
-        created = await self._create(cron_job, decide.job_for(cron_job, at))
+        created = await self._create(cron_job, decide.job_for(cron_job, at), at)
         if created is None:
             return
         if not any(one.uid == created.metadata.uid for one in status.active) and not decide.outcome(created):
@@ -170,7 +177,7 @@ class CronJobs:
             )
         status.lastScheduleTime = times.to_time(at)
 
-    async def _create(self, cron_job: batch_v1.CronJob, wanted: batch_v1.Job) -> batch_v1.Job | None:
+    async def _create(self, cron_job: batch_v1.CronJob, wanted: batch_v1.Job, at: float) -> batch_v1.Job | None:
         """The Job, made now or by an earlier try of ours; None: it is somebody else's."""
         try:
             created = await self._client.create(wanted)
@@ -182,6 +189,7 @@ class CronJobs:
                 return None
             self._recorder.event(cron_job, "Warning", "FailedCreate", f"Error creating job: {error}")
             raise
+        self._skews.observe(times.parse(created.metadata.creationTimestamp or "") - at)
         self._recorder.event(cron_job, "Normal", "SuccessfulCreate", f"Created job {created.metadata.name}")
         return created
 

@@ -10,7 +10,7 @@ from pybernetes.api.types import batch_v1, core_v1
 from pybernetes.client import transport
 from pybernetes.controllers import owned, owners, pods
 from pybernetes.controllers.context import Context
-from pybernetes.controllers.job import backoff, counting, decide, indexes
+from pybernetes.controllers.job import backoff, counting, counts, decide, indexes
 from pybernetes.informers import key_of, split_key
 
 NAME = "job-controller"
@@ -24,6 +24,8 @@ class Jobs:
         self._context, self._client = context, context.client
         self._recorder = context.recorder(NAME)
         self._queue = context.queue(NAME)
+        self._counts = counts.Counts()
+        context.counted.append(self._counts.families)
         self._backoffs: dict[str, backoff.Backoff] = {}
         # Pods (uids) whose finalizers are gone though the cache does not show it yet, and the revisions at which Jobs
         # were last written: what the cache has of a Job from before that must not be decided by.
@@ -45,6 +47,8 @@ class Jobs:
 
     def _job_changed(self, old: batch_v1.Job | None, new: batch_v1.Job | None) -> None:
         key = key_of(new or old)
+        if old is None and new is not None and not _is_ours(new):
+            self._counts.foreign(new.spec.managedBy or "")
         if new is None or (old is not None and old.metadata.uid != new.metadata.uid):
             self._forget(key)
         self._queue.add(key, "Job changed")
@@ -55,6 +59,7 @@ class Jobs:
         self._written.pop(key, None)
 
     def _pod_changed(self, old: core_v1.Pod | None, new: core_v1.Pod | None) -> None:
+        self._counts.pod_changed(old, new)
         pod = new or old
         if pod is not None and (new is None or counting.FINALIZER not in new.metadata.finalizers):
             self._freed.discard(pod.metadata.uid)
@@ -81,21 +86,40 @@ class Jobs:
                 if reference is not None and (reference.kind, reference.name) == ("Job", name):
                     await self._free_orphan(pod)
             return None
-        if job.spec.managedBy not in (None, "", OURS):
+        if not _is_ours(job):
             return None
         if decide.is_finished(job):
             await self._free(p for p in self._owned.candidates(job) if owners.is_controlled_by(p, job))
             return None
-        if not self._expected.satisfied(key) or int(job.metadata.resourceVersion) < self._written.get(key, 0):
+        if int(job.metadata.resourceVersion) < self._written.get(key, 0):
+            self._counts.stale()
+            return None
+        if not self._expected.satisfied(key):
             return None
         return await self._sync(key, job)
 
     async def _sync(self, key: str, job: batch_v1.Job) -> float | None:
+        now = self._context.clock.monotonic
+        began = now()
+        decision, failed = None, True
+        try:
+            decision = await self._decide(key, job)
+            await self._carry_out(key, job, *decision)
+            failed = False
+        finally:
+            action = "reconciling" if decision is None else counts.action_of(decision[0])
+            self._counts.synced(job, action, now() - began, failed=failed)
+        return decision[0].again
+
+    async def _decide(self, key: str, job: batch_v1.Job) -> tuple[decide.Decision, list[core_v1.Pod]]:
+        """What to do, and the pods by which that was decided."""
         selector = selectors.from_object(job.spec.selector)
         candidates = self._owned.candidates(job)
         kept = await owners.claim(self._client, job, selector, candidates, finalizer=counting.FINALIZER)
         before = self._backoffs.get(key, backoff.Backoff())
-        decision = decide.decide(job, kept, self._freed, before, self._context.clock.time())
+        return decide.decide(job, kept, self._freed, before, self._context.clock.time()), kept
+
+    async def _carry_out(self, key: str, job: batch_v1.Job, decision: decide.Decision, kept: list[core_v1.Pod]) -> None:
         await self._free(decision.drop)
         failure = await self._owned.delete(job, decision.drop + decision.delete)
         if failure is None and decision.create:
@@ -105,6 +129,7 @@ class Jobs:
             copy.status = decision.status
             written = await self._client.update_status(copy)
             self._written[key] = int(written.metadata.resourceVersion)
+            self._counts.written(job, decision.status, kept)
         self._backoffs[key] = decision.backoff
         for kind, reason, message in decision.events:
             self._recorder.event(job, kind, reason, message)
@@ -112,7 +137,6 @@ class Jobs:
         await self._free(decision.free)
         if failure is not None:
             raise failure
-        return decision.again
 
     async def _create(self, job: batch_v1.Job, decision: decide.Decision) -> Exception | None:
         marks = iter(decision.marks)
@@ -127,6 +151,7 @@ class Jobs:
 
         succeeded, failure = await self._owned.create(job, decision.create, make)
         decision.status.active -= decision.create - succeeded
+        self._counts.created(job, decision.status, succeeded, decision.create - succeeded)
         return failure
 
     async def _free(self, freed: Iterable[core_v1.Pod]) -> None:
@@ -157,6 +182,10 @@ class Jobs:
         shown = self._pods.cache.get(meta.name, meta.namespace)
         if shown is not None and shown.metadata.uid == meta.uid and counting.FINALIZER in shown.metadata.finalizers:
             self._freed.add(meta.uid)
+
+
+def _is_ours(job: batch_v1.Job) -> bool:
+    return job.spec.managedBy in (None, "", OURS)
 
 
 def _adopts(job: batch_v1.Job) -> bool:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from pybernetes.api import codecs, errors, times, tolerations
 from pybernetes.api.types import core_v1
 from pybernetes.controllers import conditions, pods
 from pybernetes.controllers.context import Context
 from pybernetes.informers import key_of, split_key
+from pybernetes.kits import prometheus
 
 NAME = "taint-eviction-controller"
 REASON = "DeletionByTaintManager"
+# Of how long a deletion takes from when it is due, in seconds.
+DELETION = (0.005, 0.025, 0.1, 0.5, 1.0, 2.5, 10.0, 30.0, 60.0, 120.0, 180.0, 240.0)
 MESSAGE = "Taint manager: deleting due to NoExecute taint"
 
 
@@ -40,6 +45,13 @@ class TaintEviction:
         self._recorder = context.recorder(NAME)
         self._queue = context.queue(NAME)
         self._since: dict[str, float] = {}
+        self._deletions = prometheus.Timings(
+            "taint_eviction_controller_pod_deletion_duration_seconds",
+            "Latency, in seconds, between the time when a taint effect has been activated for the Pod and its deletion "
+            "via TaintEvictionController.",
+            DELETION,
+        )
+        context.counted.extend((self._deletions.families, self._total))
         self._nodes = context.informers.of(core_v1.Node)
         self._pods = context.informers.of(core_v1.Pod)
         self._pods.add_index("node", lambda pod: (pod.spec.nodeName,))
@@ -79,7 +91,14 @@ class TaintEviction:
         if left > 0:
             return left
         await self._evict(pod)
+        self._deletions.observe(self._context.clock.monotonic() - now - left)
         return None
+
+    def _total(self) -> Iterator[prometheus.Family]:
+        yield self._deletions.totals(
+            "taint_eviction_controller_pod_deletions_total",
+            "Total number of Pods deleted by TaintEvictionController since its start.",
+        )
 
     async def _evict(self, pod: core_v1.Pod) -> None:
         self._recorder.event(pod, "Normal", "TaintManagerEviction", f"Marking for deletion Pod {key_of(pod)}")

@@ -15,6 +15,7 @@ from pybernetes.client import transport
 from pybernetes.controllers import conditions, pods
 from pybernetes.controllers.context import Context
 from pybernetes.controllers.node import health, zones
+from pybernetes.kits import prometheus
 
 NAME = "node-lifecycle-controller"
 LEASES = "kube-node-lease"
@@ -22,6 +23,8 @@ LEASES = "kube-node-lease"
 ZONE = "zone/"
 # A node that is to lose its pods waits at least so long, in seconds, so that nodes that fail together are seen to.
 EVICTION_PERIOD = 0.1
+# Of how long it takes to look at a node, in seconds.
+UPDATE = prometheus.exponential(0.001, 4, 8)
 
 
 class NodeLifecycle:
@@ -33,6 +36,17 @@ class NodeLifecycle:
         self._queue = context.queue(NAME)
         self._heard: dict[str, float] = {}
         self._zones = zones.Zones(context.settings)
+        self._evictions = prometheus.Counts(
+            "node_collector_evictions_total",
+            "Number of Node evictions that happened since current instance of NodeController started.",
+            "zone",
+        )
+        self._timed = prometheus.Timings(
+            "node_collector_update_node_health_duration_seconds",
+            "Duration in seconds for NodeController to update the health of a single node.",
+            UPDATE,
+        )
+        context.counted.extend((self._zones.families, self._evictions.families, self._timed.families))
         self._nodes = context.informers.of(core_v1.Node)
         self._leases = context.informers.of(coordination_v1.Lease, namespace=LEASES)
         self._pods = context.informers.of(core_v1.Pod)
@@ -100,6 +114,13 @@ class NodeLifecycle:
     async def reconcile(self, key: str) -> float | None:
         if key.startswith(ZONE):
             return await self._evict_next(key.removeprefix(ZONE))
+        began = self._now()
+        try:
+            return await self._look_at(key)
+        finally:
+            self._timed.observe(self._now() - began)
+
+    async def _look_at(self, key: str) -> float | None:
         node = self._nodes.cache.get(key)
         if node is None or node.metadata.deletionTimestamp is not None:
             self._zones.leave_line(key)
@@ -154,6 +175,7 @@ class NodeLifecycle:
         node = self._nodes.cache.get(name)
         if node is not None:
             await self._set_taints(node, evicting=True)
+            self._evictions.add(zones.label_of(key))
         zone.waiting.pop(name, None)
         zone.limiter.take(self._now())
         return zone.limiter.wait(self._now()) if zone.waiting else None

@@ -15,11 +15,13 @@ from pybernetes.api.types import core_v1
 from pybernetes.controllers import conditions, pods
 from pybernetes.controllers.context import Context, synced
 from pybernetes.controllers.node import health
+from pybernetes.kits import prometheus
 
 log = logging.getLogger(__name__)
 
 NAME = "pod-garbage-collector-controller"
 OUT_OF_SERVICE = "node.kubernetes.io/out-of-service"
+ORPHANED = "orphaned"
 PERIOD = 20.0
 # How long a node must be missing before its pods are taken for lost, in seconds.
 QUARANTINE = 40.0
@@ -64,6 +66,19 @@ class PodGC:
         self._pods = context.informers.of(core_v1.Pod)
         self._nodes = context.informers.of(core_v1.Node)
         self._missing: dict[str, float] = {}
+        self._deletions = prometheus.Counts(
+            "pod_gc_collector_force_delete_pods_total",
+            "Number of pods that are being forcefully deleted since the Pod GC Controller started.",
+            "namespace",
+            "reason",
+        )
+        self._failures = prometheus.Counts(
+            "pod_gc_collector_force_delete_pod_errors_total",
+            "Number of errors encountered when forcefully deleting the pods since the Pod GC Controller started.",
+            "namespace",
+            "reason",
+        )
+        context.counted.extend((self._deletions.families, self._failures.families))
 
     async def run(self) -> None:
         await synced(self._pods, self._nodes)
@@ -78,11 +93,11 @@ class PodGC:
         """One round."""
         everyone = self._pods.cache.list()
         threshold = self._context.settings.terminated_pod_threshold
-        doomed = [(pod, "") for pod in finished_to_delete(everyone, threshold)]
-        doomed += [(pod, "") for pod in out_of_service(everyone, self._nodes.cache.get)]
-        doomed += [(pod, "") for pod in never_scheduled(everyone)]
+        doomed = [(pod, "terminated") for pod in finished_to_delete(everyone, threshold)]
+        doomed += [(pod, "out-of-service") for pod in out_of_service(everyone, self._nodes.cache.get)]
+        doomed += [(pod, "unscheduled") for pod in never_scheduled(everyone)]
         for name in await self._lost_nodes(everyone):
-            doomed += [(pod, "PodGC: node no longer exists") for pod in everyone if pod.spec.nodeName == name]
+            doomed += [(pod, ORPHANED) for pod in everyone if pod.spec.nodeName == name]
         await asyncio.gather(*(self._delete(pod, why) for pod, why in doomed))
 
     async def _lost_nodes(self, everyone: list[core_v1.Pod]) -> list[str]:
@@ -104,25 +119,27 @@ class PodGC:
         return lost
 
     async def _delete(self, pod: core_v1.Pod, why: str) -> None:
+        self._deletions.add(pod.metadata.namespace, why)
         try:
             if not pods.is_terminal(pod):
-                await self._client.update_status(self._failed(pod, why))
+                await self._client.update_status(self._failed(pod, orphaned=why == ORPHANED))
             await self._client.delete(
                 core_v1.Pod, pod.metadata.name, pod.metadata.namespace, grace=0, uid=pod.metadata.uid
             )
         except errors.StatusError as error:
             if error.reason not in ("NotFound", "Conflict"):
+                self._failures.add(pod.metadata.namespace, why)
                 raise
 
-    def _failed(self, pod: core_v1.Pod, why: str) -> core_v1.Pod:
+    def _failed(self, pod: core_v1.Pod, *, orphaned: bool) -> core_v1.Pod:
         copy = codecs.copy(pod)
         copy.status.phase = "Failed"
-        if why:
+        if orphaned:
             target = core_v1.PodCondition(
                 type="DisruptionTarget",
                 status="True",
                 reason="DeletionByPodGC",
-                message=why,
+                message="PodGC: node no longer exists",
                 lastTransitionTime=times.to_time(self._context.clock.time()),
             )
             copy.status.conditions = conditions.put(copy.status.conditions, target)

@@ -11,6 +11,7 @@ from pybernetes.controllers import owners
 from pybernetes.controllers.context import Context
 from pybernetes.controllers.resourceclaim import decide
 from pybernetes.informers import key_of, split_key
+from pybernetes.kits import prometheus
 
 NAME = "resourceclaim-controller"
 # Indexes of pods: by `namespace/name` of their claims, and of the templates of these.
@@ -24,6 +25,13 @@ class ResourceClaims:
         self._context, self._client = context, context.client
         self._recorder = context.recorder("resource_claim")
         self._queue = context.queue(NAME)
+        self._creates = prometheus.Counts(
+            "resourceclaim_controller_creates_total",
+            "Number of ResourceClaims creation requests, categorized by creation status and admin access",
+            "status",
+            "admin_access",
+        )
+        context.counted.append(self._creates.families)
         # Claims that were made and that the cache does not show yet, by pod uid and entry.
         self._made: dict[tuple[str, str], resource_v1.ResourceClaim] = {}
         self._pods = context.informers.of(core_v1.Pod)
@@ -144,7 +152,14 @@ class ResourceClaims:
             message = f'PodResourceClaim {entry.name}: resource claim template "{name}": {missing}'
             self._recorder.event(pod, "Warning", "FailedResourceClaimCreation", message)
             return None
-        made = await self._client.create(decide.claim_for(pod, entry.name, template))
+        wanted = decide.claim_for(pod, entry.name, template)
+        admin = str(any(one.exactly is not None and one.exactly.adminAccess for one in wanted.spec.devices.requests))
+        try:
+            made = await self._client.create(wanted)
+        except Exception:
+            self._creates.add("failure", admin.lower())
+            raise
+        self._creates.add("success", admin.lower())
         if self._claims.cache.get(made.metadata.name, made.metadata.namespace) is None:
             self._made[(pod.metadata.uid, entry.name)] = made
         return made

@@ -8,6 +8,7 @@ from pybernetes.controllers import owners, pods
 from pybernetes.controllers.context import Context
 from pybernetes.controllers.volume import claims
 from pybernetes.informers import key_of, split_key
+from pybernetes.kits import prometheus
 
 NAME = "ephemeral-volume-controller"
 
@@ -37,6 +38,13 @@ class EphemeralVolumes:
         self._context, self._client = context, context.client
         self._recorder = context.recorder("ephemeral_volume")
         self._queue = context.queue(NAME)
+        self._creates, self._failures = (
+            prometheus.Counts(
+                f"ephemeral_volume_controller_{name}_total", "Number of PersistentVolumeClaim creation requests"
+            )
+            for name in ("create", "create_failures")
+        )
+        context.counted.extend((self._creates.families, self._failures.families))
         self._pods = context.informers.of(core_v1.Pod)
         self._claims = context.informers.of(core_v1.PersistentVolumeClaim)
         claims.index(self._pods)
@@ -69,7 +77,12 @@ class EphemeralVolumes:
                 continue
             known = self._claims.cache.get(wanted.metadata.name, namespace)
             if known is None:
-                await self._client.create(wanted)
+                self._creates.add()
+                try:
+                    await self._client.create(wanted)
+                except Exception:
+                    self._failures.add()
+                    raise
             elif not claims.is_for(pod, known):
                 problem = f"PVC {namespace}/{wanted.metadata.name} was not created for pod {key} (pod is not owner)"
                 message = f"ephemeral volume {volume.name}: {problem}"

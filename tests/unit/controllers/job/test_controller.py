@@ -65,6 +65,14 @@ async def test_completes_and_counts_each_pod_once() -> None:
         assert len(cluster.api.all(core_v1.Pod)) == 5
         assert not any(pod.metadata.finalizers for pod in cluster.api.all(core_v1.Pod))
         assert cluster.events("Completed") == ["Job completed"]
+        prefix = "job_controller_"
+        assert cluster.counted(f"{prefix}jobs_finished_total") == {"NonIndexed CompletionsReached succeeded": 1}
+        assert cluster.counted(f"{prefix}job_pods_finished_total")["NonIndexed succeeded"] == 5
+        assert cluster.counted(f"{prefix}job_pods_creation_total") == {"new succeeded": 5}
+        assert cluster.counted(f"{prefix}terminated_pods_tracking_finalizer_total") == {"add": 5, "delete": 5}
+        synced = cluster.counted(f"{prefix}job_syncs_total")
+        assert synced["pods_created NonIndexed success"] == 4
+        assert synced == cluster.counted(f"{prefix}job_sync_duration_seconds_count")
 
 
 async def test_failures_back_off_and_end_at_the_limit() -> None:

@@ -14,7 +14,6 @@ from pybernetes.cluster import tools as toolboxes
 from pybernetes.cluster.hyperkube import ports
 from pybernetes.cluster.hyperkube.kube_controller_manager import accounts
 from pybernetes.controllers.loadbalancer import pool as pools
-from pybernetes.informers import metrics as queue_metrics
 from pybernetes.kits import chance as chances
 from pybernetes.kits import clock as clocks
 
@@ -62,7 +61,7 @@ async def run(
         )
         own = accounts.Accounts(client, connect, clock=clock) if own_accounts else None
         running = controllers.Controllers(context, only=only, client_of=None if own is None else own.client_of)
-        shown.families["controllers"] = lambda: queue_metrics.families(context.queues)
+        shown.families["controllers"] = context.families
         shown.checks["/healthz"].update({name: lambda: None for name in running.names})
         try:
             await tools.informers.start()
