@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
@@ -15,13 +16,17 @@ STEADY_SECONDS = 60.0
 
 
 class Kept:
-    """`start` makes a fresh component and runs it until it fails; `problem` says what is wrong with it now."""
+    """`start` makes a fresh component and runs it until it fails; `problem` says what is wrong with it now.
+
+    `failed` is set once it has failed for the first time.
+    """
 
     def __init__(self, name: str, start: Callable[[], Awaitable[None]], clock: clocks.Clock) -> None:
         self.name = name
         self._start = start
         self._clock = clock
         self.problem: str | None = "not started"
+        self.failed = asyncio.Event()
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -38,6 +43,7 @@ class Kept:
             except Exception as error:
                 self.problem = str(error) or type(error).__name__
                 log.exception("%s failed and is started again", self.name)
+            self.failed.set()
             if self._clock.monotonic() - began > STEADY_SECONDS:
                 pauses.reset()
             await self._clock.sleep(pauses.next())

@@ -52,6 +52,8 @@ class ControlPlane:
         self._controllers, self._scheduler = controllers, scheduler
         self._clock = clock
         self._chance = chance
+        # Those that run, controllers and scheduler.
+        self.kept: list[keeping.Kept] = []
         self._tasks = tasks.Tasks()
         self._scheduling = asyncio.Event()
         users = {"kube-controller-manager": CONTROLLERS, "kube-scheduler": SCHEDULER}
@@ -77,6 +79,7 @@ class ControlPlane:
         """All but the API; `run_components` starts them anew."""
         await self._tasks.close()
         self._tasks = tasks.Tasks()
+        self.kept.clear()
         self._scheduling.clear()
 
     async def close(self) -> None:
@@ -87,6 +90,7 @@ class ControlPlane:
     def _keep(self, name: str, start: Callable[[], Any]) -> None:
         kept = keeping.Kept(name, start, self._clock)
         self.api.components[name] = lambda: _condition(kept)
+        self.kept.append(kept)
         self._tasks.spawn(kept.run(), name=name)
 
     async def _run_controllers(self) -> None:

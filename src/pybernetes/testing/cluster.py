@@ -14,7 +14,7 @@ import pathlib
 import re
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -163,13 +163,16 @@ class Cluster:
         self._tasks.spawn(
             keeping.Kept("simulated nodes", lambda: self._run_fleet(ready), self.clock).run(), name="simulated nodes"
         )
+        await _unless_failed(self._ready(ready), plane.kept)
+        await self.settled()
+
+    async def _ready(self, nodes: asyncio.Event) -> None:
         admin = self.client("pybernetes-testing")
-        await ready.wait()
-        await plane.wait_scheduling()
+        await nodes.wait()
+        await self._started().wait_scheduling()
         if "*" in self._controllers:
             await waiting.default_account(admin, self.clock)
             await waiting.nodes_ready(admin, len(self._specs), self.clock)
-        await self.settled()
 
     async def close(self) -> None:
         await self._tasks.close()
@@ -367,3 +370,19 @@ class Cluster:
                 where = namespace if kind.namespaced else ""
                 return why.explain(self.calls, group=kind.group, resource=kind.name, namespace=where, name=name)
         raise ValueError(f"there is no resource {word!r}")
+
+
+async def _unless_failed(wanted: Coroutine[Any, Any, None], components: Sequence[keeping.Kept]) -> None:
+    """Wait for that, but not for ever where a component, or a plugin of it, cannot be made. Raises RuntimeError."""
+    awaited = asyncio.ensure_future(wanted)
+    failing = [asyncio.ensure_future(kept.failed.wait()) for kept in components]
+    try:
+        done, _ = await asyncio.wait([awaited, *failing], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (awaited, *failing):
+            task.cancel()
+    if awaited in done:
+        awaited.result()
+        return
+    kept = next(one for one in components if one.failed.is_set())
+    raise RuntimeError(f"{kept.name} does not come up: {kept.problem}; the log says more")

@@ -229,6 +229,16 @@ def test_a_seed_repeats_the_run_in_every_process() -> None:
     assert told[0][1] == told[1][1]
 
 
+async def test_a_component_that_cannot_be_made_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise LookupError("no such plugin")
+
+    monkeypatch.setattr("pybernetes.scheduler.Scheduler", broken)
+    with pytest.raises(RuntimeError, match=r"^scheduler does not come up: no such plugin; the log says more$"):
+        async with Cluster(virtual=True):
+            pass
+
+
 async def test_all_is_settled_in_real_time_too() -> None:
     async with Cluster(nodes=20) as c:
         await c.apply(WEB.replace("replicas: 3", "replicas: 150"))

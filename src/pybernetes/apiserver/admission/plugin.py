@@ -17,6 +17,7 @@ from pybernetes.kits import prometheus
 
 # Of how long a step takes, in seconds.
 BOUNDS = (0.005, 0.025, 0.1, 0.5, 1.0, 2.5)
+QUICK = BOUNDS[0]
 CREATE = "CREATE"
 UPDATE = "UPDATE"
 DELETE = "DELETE"
@@ -197,8 +198,13 @@ class Admission:
                 refused.observe(now() - began)
                 raise
             ended = now()
-            passed.observe(ended - began)
-            began = ended
+            took, began = ended - began, ended
+            if took <= QUICK:
+                # As `observe` would, for nearly all of them.
+                passed.counts[0] += 1
+                passed.sum += took
+            else:
+                passed.observe(took)
 
     def _observe(self, step: str, operation: str, refused: bool, began: float) -> None:
         at = (step, operation, refused)
