@@ -11,20 +11,25 @@ import functools
 
 from pybernetes.kits.clock import Clock
 
-# A turn of the loop that takes longer is one of others' work, in seconds; and how long to leave it to them then.
+# A turn of the loop that takes longer is one of others' work, in seconds; so many shorter ones in a row are a lull; and
+# how long the loop is left to others where there is none.
 SHORT = 0.0002
+TURNS = 3
 PAUSE = 0.02
 
 
 async def lull(clock: Clock, until: float) -> None:
-    """Return when the event loop has just come round quickly, or at `until` (monotonic seconds) at the latest.
+    """Return when the event loop has come round quickly, or at `until` (monotonic seconds) at the latest.
 
-    In virtual time, in which nothing takes time, that is the next turn.
+    In virtual time, in which nothing takes time, that is after a few turns.
     """
-    while (began := clock.monotonic()) < until:
+    quick = 0
+    while quick < TURNS and (began := clock.monotonic()) < until:
         await asyncio.sleep(0)
         if clock.monotonic() - began <= SHORT:
-            return
+            quick += 1
+            continue
+        quick = 0
         over = asyncio.get_running_loop().create_future()
         timer = clock.put_off(PAUSE, functools.partial(_end, over))
         try:
