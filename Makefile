@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PACKAGES := containerd runc containernetworking-plugins nftables conntrack busybox-static
+PACKAGES := containerd runc containernetworking-plugins nftables conntrack iproute2 busybox-static
 ARGS ?=
 
 help:  ## list the commands
