@@ -174,6 +174,15 @@ async def test_node_ports(server: fakes.FakeServer) -> None:
     await check(server)
 
 
+@pytest.mark.parametrize("number", range(30000, 30006))
+async def test_a_port_that_is_asked_for_is_not_given_to_another_one(server: fakes.FakeServer, number: int) -> None:
+    wanted = service("a", "NodePort", ports=6)
+    wanted.spec.ports[-1].nodePort = number
+    made = await server.client.create(wanted)
+    assert {port.nodePort for port in made.spec.ports} == set(range(30000, 30006))
+    assert made.spec.ports[-1].nodePort == number
+
+
 async def test_two_protocols_of_one_port_share_a_node_port(server: fakes.FakeServer) -> None:
     wanted = service("dns", "NodePort", ports=2)
     wanted.spec.ports[0].port = wanted.spec.ports[1].port = 53

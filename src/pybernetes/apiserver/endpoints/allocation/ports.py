@@ -5,7 +5,7 @@ So a crash leaks none. Where several API servers give them out, `claims` has one
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from pybernetes.api import errors, fields
 from pybernetes.api.types import core_v1
@@ -138,13 +138,14 @@ class NodePorts:
                     port.nodePort = 0
             return
         held = of_service(old) if old is not None else {}
+        asked = of_service(new)
         chosen: dict[int, str] = {}
         for index, port in enumerate(new.spec.ports):
             number = port.nodePort
             if not number and wanted:
                 number = _same_port(port, old) or _shared(chosen, new, port)
                 if not number:
-                    number = self._free_port()
+                    number = self._free_port(but=asked)
                     self._take(number, taken)
             elif number and number not in held and chosen.get(number, port.protocol) == port.protocol:
                 if not self._span.first <= number <= self._span.last:
@@ -165,7 +166,7 @@ class NodePorts:
         if number and number == had:
             return
         if not number:
-            number = self._free_port()
+            number = self._free_port(but=of_service(new))
         elif not self._span.first <= number <= self._span.last:
             raise errors.internal(HEALTH_REFUSED.format(number, self._range_text()))
         elif number in self.pending or self._is_stored(number, new) or number in of_service(new, health=False):
@@ -187,9 +188,11 @@ class NodePorts:
         key = self._services.key(but.metadata.namespace, but.metadata.name)
         return any(holder != key for holder in self._holders.get(port, ()))
 
-    def _free_port(self) -> int:
+    def _free_port(self, *, but: Collection[int]) -> int:
+        """None of those that the service asks for itself."""
         for number in spans.candidates(self._span, self._used, self._chance):
-            return number
+            if number not in but:
+                return number
         raise errors.internal("failed to allocate a nodePort: range is full")
 
 
