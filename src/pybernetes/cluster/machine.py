@@ -5,9 +5,9 @@ from __future__ import annotations
 import socket
 
 
-def node_name() -> str:
-    """The host name, as upstream's kubelet takes it: lower case."""
-    return socket.gethostname().lower()
+def node_name(override: str = "") -> str:
+    """The host name, or what stands for it, as upstream's kubelet takes it: lower case."""
+    return (override or socket.gethostname()).lower()
 
 
 def address() -> str:

@@ -7,7 +7,6 @@ event loop shows by itself whether it is busy.
 from __future__ import annotations
 
 import asyncio
-import functools
 
 from pybernetes.kits.clock import Clock
 
@@ -30,14 +29,9 @@ async def lull(clock: Clock, until: float) -> None:
             quick += 1
             continue
         quick = 0
-        over = asyncio.get_running_loop().create_future()
-        timer = clock.put_off(PAUSE, functools.partial(_end, over))
+        over = asyncio.Event()
+        timer = clock.put_off(PAUSE, over.set)
         try:
-            await over
+            await over.wait()
         finally:
             timer.cancel()
-
-
-def _end(over: asyncio.Future[None]) -> None:
-    if not over.done():
-        over.set_result(None)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import pathlib
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import yaml
 
 from pybernetes.cluster.hyperkube import flags as flags_
 from pybernetes.cluster.hyperkube import values
+
+log = logging.getLogger(__name__)
 
 # Field, with dots where it is in another -> the flag, and how its value is read; that raises ValueError.
 Fields = Mapping[str, tuple[str, Callable[[Any], Any]]]
@@ -46,6 +49,12 @@ def read(path: str, version: str, kind: str, fields: Fields, unheeded: Collectio
         else:
             raise flags_.FlagError(f'{path}: strict decoding error: unknown field "{field}"')
     return Configuration(found, ignored)
+
+
+def tell_unheeded(path: str, fields: Iterable[str]) -> None:
+    """In the log, so that nobody relies on them."""
+    for field in fields:
+        log.warning("%s of %s says nothing here", field, path)
 
 
 def _dots(name: str) -> list[int]:

@@ -13,7 +13,7 @@ from pybernetes.api.types import core_v1, networking_v1
 from pybernetes.apiserver.http import listener
 from pybernetes.cluster import keeping, machine, processes
 from pybernetes.cluster import tools as toolboxes
-from pybernetes.cluster.hyperkube import connection, ports, sockets
+from pybernetes.cluster.hyperkube import connection, files, ports, sockets
 from pybernetes.cluster.hyperkube.kube_proxy import flags, health
 from pybernetes.informers import Informer
 from pybernetes.kits import chance as chances
@@ -34,7 +34,7 @@ class Process:
         self._given, self._unheeded = given, unheeded
         self._clock, self._chance = clock, chance
         self._tasks = tasks.Tasks()
-        self._name = given["hostname-override"].lower() or machine.node_name()
+        self._name = machine.node_name(given["hostname-override"])
         self._shown = ports.Shown(NAME, elects=False)
         self._shown.config = lambda: {"kubeproxy.config.k8s.io": _configuration(given)}
         self._shown.pages["/proxyMode"] = lambda: "nftables"
@@ -48,8 +48,7 @@ class Process:
         """Returns at once: an API server that does not answer yet is waited for. Raises CannotStart."""
         given = self._given
         await self._connect().close()
-        for field in self._unheeded:
-            log.warning("%s of %s says nothing here", field, given["config"])
+        files.tell_unheeded(given["config"], self._unheeded)
         if metrics := flags.endpoint(given["metrics-bind-address"]):
             plain = {"secure-port": 0, "port": metrics[1], "address": metrics[0], "profiling": given["profiling"]}
             self._port = ports.Port(self._shown, plain, self._clock)

@@ -12,7 +12,7 @@ from pybernetes import client as clients
 from pybernetes import kubelet
 from pybernetes.client import kubeconfig
 from pybernetes.cluster import keeping, machine, node, node_marks, pki, processes
-from pybernetes.cluster.hyperkube import connection
+from pybernetes.cluster.hyperkube import connection, files
 from pybernetes.cluster.hyperkube.kubelet import bootstrap
 from pybernetes.kits import chance as chances
 from pybernetes.kits import clock as clocks
@@ -32,7 +32,7 @@ class Process:
         self._given, self._unheeded = given, unheeded
         self._clock, self._chance = clock, chance
         self._tasks = tasks.Tasks()
-        self._node = given["hostname-override"].lower() or machine.node_name()
+        self._node = machine.node_name(given["hostname-override"])
 
     async def start(self) -> None:
         """Returns at once: an API server or runtime that does not answer yet is waited for. Raises CannotStart."""
@@ -41,8 +41,7 @@ class Process:
             raise processes.CannotStart("the kubelet mounts volumes, which takes root")
         if not given["bootstrap-kubeconfig"]:
             await self._connect().close()
-        for field in self._unheeded:
-            log.warning("%s of %s says nothing here", field, given["config"])
+        files.tell_unheeded(given["config"], self._unheeded)
         if given["anonymous-auth"] and given["authorization-mode"] == "AlwaysAllow":
             log.warning(
                 "everybody who reaches %s:%d may do everything there; --anonymous-auth=false, --client-ca-file and "
@@ -58,12 +57,10 @@ class Process:
         await self._tasks.close()
 
     def _connect(self) -> clients.Client:
-        given = self._given
-        where = {"kubeconfig": given["kubeconfig"], "master": next(iter(given["api-servers"]), "")}
-        if where["kubeconfig"]:
-            # Who has a kubeconfig has its server, too.
-            where["master"] = ""
-        return connection.client_of(where, None, NAME)
+        path = self._given["kubeconfig"]
+        # Who has a kubeconfig has its server, too.
+        master = "" if path else self._given["api-servers"][0]
+        return connection.client_of({"kubeconfig": path, "master": master}, None, NAME)
 
     async def _run(self) -> None:
         from pybernetes.runtime import cri
